@@ -1,0 +1,134 @@
+"""Settings of the generator. Torch-free: the command line reads them for its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class VaeConfig:
+    """Shape of the video autoencoder."""
+
+    channels: int = 5
+    """Channels of a frame: red, green, blue, alpha, depth."""
+    widths: tuple[int, int, int] = (40, 80, 128)
+    """Channels at 1/2, 1/4 and 1/8 of the resolution."""
+    latent_channels: int = 32
+    """Channels of a latent cell (2 frames of 8x8 pixels)."""
+
+
+@dataclass(frozen=True)
+class DitConfig:
+    """Shape of the diffusion transformer."""
+
+    latent_channels: int = 32
+    """Channels of a latent cell."""
+    patch: int = 2
+    """Latent cells a token covers, each way."""
+    width: int = 256
+    """Width of a token."""
+    depth: int = 8
+    """Number of blocks."""
+    heads: int = 4
+    """Attention heads; width / heads must be a multiple of 16."""
+    mlp_hidden: int = 576
+    """Hidden width of the SwiGLU."""
+    text_every: int = 2
+    """Every how many blocks the text is asked."""
+    text_width: int = 384
+    """Width of the text encoder's token states."""
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """Prompt to orbit clip."""
+
+    model: str = "orbit-xs"
+    """Embedded model, or the path of a .safetensors file that `vid2three train` wrote."""
+    steps: int = 24
+    """Sampler steps; more is slower and a little finer."""
+    guidance: float = 4.0
+    """How strongly the prompt is followed; 1 turns guidance off."""
+    guidance_from: float = 0.1
+    """Guidance is on for times between this and guidance_to (0 = data, 1 = noise)."""
+    guidance_to: float = 0.95
+    """See guidance_from."""
+    shift: float = 1.5
+    """Spends more of the steps near noise where it is above 1."""
+    negative_prompt: str = ""
+    """What to steer away from; empty steers away from nothing in particular."""
+    num_frames: int = 16
+    """Frames of the orbit; even."""
+    height: int = 64
+    """Pixels; a multiple of 16."""
+    width: int = 64
+    """Pixels; a multiple of 16."""
+    elevation_deg: float = 15.0
+    """Height of the camera above the subject's equator, in degrees."""
+    fov_deg: float = 40.0
+    """Field of view of the camera, in degrees."""
+    fps: int = 8
+    """Frames a second of orbit.mp4."""
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """One phase of training."""
+
+    minutes: float = 10.0
+    """Wall-clock minutes of this phase in all, over every resumption."""
+    batch: int = 32
+    """Clips a step."""
+    lr: float = 1e-3
+    """Peak learning rate."""
+    warmup: int = 100
+    """Steps of linear warm-up after each start."""
+    decay_share: float = 0.3
+    """Last share of the phase, in which the learning rate falls to zero."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon: orthogonalised momentum for the matrices inside the transformer's blocks, AdamW for all else."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Data, autoencoder, transformer: one model from nothing."""
+
+    name: str = "orbit-xs"
+    """Name of the model; the weights are written as NAME.safetensors."""
+    folder: str = "checkpoints/orbit-xs"
+    """Where clips, checkpoints, sheets and logs go."""
+    seed: int = 0
+    """Seed of the scenes and of the training."""
+    num_frames: int = 16
+    """Frames of a clip."""
+    size: int = 64
+    """Height and width of a clip in pixels."""
+    num_clips: int = 16384
+    """Clips to render before training."""
+    workers: int = 2
+    """Processes that render."""
+    vae: VaeConfig = field(default_factory=VaeConfig)
+    """The autoencoder."""
+    dit: DitConfig = field(default_factory=DitConfig)
+    """The transformer."""
+    vae_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=25, batch=8, lr=2e-3))
+    """Training of the autoencoder."""
+    dit_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=120, batch=64, lr=2e-3))
+    """Training of the transformer."""
+    time_shift: float = 1.0
+    """Shift of the training times towards noise."""
+    caption_drop: float = 0.1
+    """Share of captions left empty, for guidance."""
+    ema: float = 0.999
+    """Decay of the weights' moving average, in steps."""
+    resume_from: str = ""
+    """Start from these weights (.safetensors) where the folder holds no checkpoint."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    bf16: bool = True
+    """Compute in bf16 where that is safe; twice as fast on CPUs with AVX512-BF16 or AMX, slower on others."""
+    compile: bool = False
+    """Compile the transformer first (needs a C++ compiler on a CPU); a fifth faster after a minute and a half."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between checkpoints with contact sheet."""

@@ -1,0 +1,80 @@
+"""The video diffusion transformer: latents of a whole orbit in, their velocity out.
+
+Space-time patches as in Sora's report and DiT (arXiv:2212.09748), full 3D attention, rays of the commanded cameras at
+every token, text by cross-attention.
+Shapes: b batch, t latent frames, c latent channels, h w latent cells, p patch, n = t (h/p) (w/p) tokens, d width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from .config import DitConfig
+from .layers import Block, TimeEmbedding, modulate
+from .rope import orbit_rope
+
+RAY_CHANNELS = 12  # Plücker direction and moment (6) of the two frames that one latent frame holds
+
+
+class OrbitDiT(nn.Module):
+    """Predict v = eps - z for noisy latents, given time, text and cameras."""
+
+    def __init__(self, config: DitConfig):
+        super().__init__()
+        self.config = config
+        d, patch_dim = config.width, config.latent_channels * config.patch**2
+        self.embed = nn.Linear(patch_dim + RAY_CHANNELS, d)
+        self.time = TimeEmbedding(d)
+        self.text = nn.Sequential(nn.LayerNorm(config.text_width), nn.Linear(config.text_width, d))
+        self.text_pooled = nn.Linear(d, d)
+        self.modulation = nn.Linear(d, 6 * d)
+        self.blocks = nn.ModuleList(
+            Block(d, config.heads, config.mlp_hidden, has_text=i % config.text_every == 0) for i in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(d, elementwise_affine=False)
+        self.modulation_out = nn.Linear(d, 2 * d)
+        self.out = nn.Linear(d, patch_dim)
+        for layer in (self.modulation, self.modulation_out, self.out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(
+        self,
+        z: Float[Tensor, "b t c h w"],
+        time: Float[Tensor, " b"],
+        text: Float[Tensor, "b l e"],
+        text_mask: Bool[Tensor, "b l"],
+        rays: Float[Tensor, "#b t h/p w/p 12"],
+        angles: Float[Tensor, " t"],
+    ) -> Float[Tensor, "b t c h w"]:
+        p = self.config.patch
+        _, t, _, h, w = z.shape
+        rope = self.rope(angles, h // p, w // p, z.dtype)
+
+        x = rearrange(z, "b t c (h p) (w q) -> b (t h w) (c p q)", p=p, q=p)  # b n patch_dim
+        r = rearrange(rays, "b t h w r -> b (t h w) r").expand(len(x), -1, -1).to(x)
+        x = self.embed(torch.cat([x, r], dim=-1))  # b n d
+
+        text = self.text(text)  # b l d
+        weight = text_mask.to(text)[..., None]
+        pooled = (text * weight).sum(1) / weight.sum(1)  # b d
+        condition = F.silu(self.time(time) + self.text_pooled(pooled))
+        shared = rearrange(self.modulation(condition), "b (six d) -> b six d", six=6)
+
+        for block in self.blocks:
+            x = block(x, shared, text, text_mask, rope)
+        shift, scale = self.modulation_out(condition).chunk(2, dim=1)
+        x = self.out(modulate(self.norm(x), shift, scale))  # b n patch_dim
+        return rearrange(x, "b (t h w) (c p q) -> b t c (h p) (w q)", t=t, h=h // p, w=w // p, p=p, q=p)
+
+    def rope(self, angles: Tensor, rows: int, cols: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Positions in latent cells about the image's centre, so that size and patch do not change their meaning."""
+        p = self.config.patch
+        row = (torch.arange(rows, device=angles.device) - (rows - 1) / 2) * p
+        col = (torch.arange(cols, device=angles.device) - (cols - 1) / 2) * p
+        cos, sin = orbit_rope(angles, row, col, self.config.width // self.config.heads)
+        return cos.to(angles.device, dtype), sin.to(angles.device, dtype)

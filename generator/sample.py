@@ -1,0 +1,143 @@
+"""From a prompt to an orbit clip: text, noise, flow, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .caption import expand
+from .clip import Clip
+from .config import GenerateConfig
+from .data import Orbit, decode_depth
+from .dit import OrbitDiT
+from .flow import integrate
+from .rays import intrinsics, orbit_radius
+from .text import load_text_encoder
+from .train_dit import orbit_condition
+from .vae import SPACE, TIME, VideoAutoencoder
+from .weights import load_model, model_path
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724)."""
+
+    scale: float
+    start: float
+    end: float
+
+    def is_on(self, t: float) -> bool:
+        return self.scale != 1 and self.start <= t <= self.end
+
+
+def generate(
+    prompt: str,
+    config: GenerateConfig,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Clip:
+    """Generate the orbit clip of a prompt. The same seed gives the same clip on one machine.
+
+    Raises ValueError where the prompt is empty or the size is not one the model can make.
+    """
+    check(config)
+    caption = expand(prompt).text
+    vae, dit, _ = _load(model_path(config.model))
+    orbit = Orbit(config.elevation_deg, config.fov_deg)
+    shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
+    noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
+    text, mask = load_text_encoder()([caption, config.negative_prompt])
+    rays, angles = orbit_condition(orbit, config.num_frames, config.height, config.width, dit.config.patch)
+    rays, angles = torch.from_numpy(rays).float()[None], torch.from_numpy(angles).float()
+    guide = Guide(config.guidance, config.guidance_from, config.guidance_to)
+    with torch.inference_mode():
+        z = sample_latents(
+            dit, noise, text[:1], mask[:1], text[1:], mask[1:], rays, angles, guide, config.steps, config.shift, progress
+        )
+        decoded = vae.decode(z).clamp(0, 1)[0]
+    return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
+
+
+def check(config: GenerateConfig) -> None:
+    """Raise ValueError where the settings name a clip that the model cannot make."""
+    if config.num_frames < 2 or config.num_frames % TIME:
+        raise ValueError(f"An orbit has an even number of frames, not {config.num_frames}.")
+    if config.height % (2 * SPACE) or config.width % (2 * SPACE) or min(config.height, config.width) < 2 * SPACE:
+        raise ValueError(f"Height and width must be multiples of {2 * SPACE}, not {config.height} and {config.width}.")
+    if config.steps < 1:
+        raise ValueError(f"The sampler needs at least one step, not {config.steps}.")
+    if not 10 <= config.fov_deg <= 90:
+        raise ValueError(f"The field of view must lie between 10 and 90 degrees, not at {config.fov_deg}.")
+    if not abs(config.elevation_deg) <= 80:
+        raise ValueError(f"The elevation must lie between -80 and 80 degrees, not at {config.elevation_deg}.")
+    model_path(config.model)
+
+
+@cache
+def _load(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
+    return load_model(path)
+
+
+def sample_latents(
+    dit: OrbitDiT,
+    noise: Float[Tensor, "b t c h w"],
+    text: Float[Tensor, "b l e"],
+    mask: Bool[Tensor, "b l"],
+    null_text: Float[Tensor, "1 l e"],
+    null_mask: Bool[Tensor, "1 l"],
+    rays: Float[Tensor, "#b t p q 12"],
+    angles: Float[Tensor, " t"],
+    guide: Guide,
+    steps: int,
+    shift: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> Float[Tensor, "b t c h w"]:
+    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch."""
+    b = len(noise)
+    both_text = torch.cat([text, null_text.expand(b, -1, -1)])
+    both_mask = torch.cat([mask, null_mask.expand(b, -1)])
+    both_rays = rays.expand(b, -1, -1, -1, -1).repeat(2, 1, 1, 1, 1)
+
+    def velocity(z: Tensor, t: float) -> Tensor:
+        if not guide.is_on(t):
+            return dit(z, torch.full((b,), t), text, mask, rays, angles)
+        v, v_null = dit(z.repeat(2, 1, 1, 1, 1), torch.full((2 * b,), t), both_text, both_mask, both_rays, angles).chunk(2)
+        return v_null + guide.scale * (v - v_null)
+
+    return integrate(velocity, noise, steps, shift=shift, progress=progress)
+
+
+def to_clip(decoded: Float[Tensor, "f 5 h w"], orbit: Orbit, fps: int, prompt: str, caption: str, seed: int) -> Clip:
+    """Turn decoded channels in [0,1] into a clip: colour on white, soft alpha without haze, depth as z."""
+    f, _, height, width = decoded.shape
+    alpha = clean_alpha(decoded[:, 3])
+    covered = alpha > 0
+    depth = torch.from_numpy(decode_depth(decoded[:, 4].numpy(), orbit_radius(orbit.fov_deg))).float()
+    frames = rearrange(decoded[:, :3], "f c h w -> f h w c")
+    frames = torch.where(covered[..., None], frames, torch.ones(()))
+    K = torch.from_numpy(intrinsics(orbit.fov_deg, height, width)).float()
+    return Clip(
+        frames=(frames * 255).round().to(torch.uint8),
+        alpha=alpha,
+        depth=depth * covered,
+        K=K.expand(f, 3, 3).contiguous(),
+        c2w=torch.from_numpy(orbit.c2w(f).astype(np.float32)),
+        fps=fps,
+        prompt=prompt,
+        caption=caption,
+        seed=seed,
+    )
+
+
+def clean_alpha(alpha: Tensor) -> Tensor:
+    """Stretch coverage so that the decoder's haze (below 0.1) is nothing and almost solid (above 0.9) is solid."""
+    return ((alpha - 0.1) / 0.8).clamp(0, 1)
