@@ -1,60 +1,24 @@
 """From a user's words to the long caption the model was trained on, by rules that say what they did.
 
-"a shiny crimson mug with a blue handle" becomes "A 3D model of a round mug, glossy. The body is plain red. The handle is
+"a shiny crimson mug with a blue handle" becomes "A 3D model of a tall mug, glossy. The body is plain red. The handle is
 blue." Words outside the vocabulary are named, each with the nearest word that the model knows.
+
+The prompt is corrected word by word, its subject is found, the words become items (kind, value) of lexicon.py, and the
+items fall into phrases, each with the colours that stand in it and the noun that they belong to.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
 from dataclasses import dataclass, field
 from functools import cache
 
-from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, Attributes, pattern_color
-from .words import COLOR_SYNONYMS, MATERIAL_SYNONYMS, PATTERN_SYNONYMS, long_caption
+from .grammar import CATEGORIES, PATTERNS, Attributes, pattern_color
+from .lexicon import COLOR_NOUNS, READ_AS, SENTENCE, SHADES, Meaning, category_nouns, lexicon
+from .spelling import meant, nearest_category, nearest_word, split
+from .words import article, long_caption
 
-# Words that name a category and a style of it at once.
-KINDS: dict[str, tuple[str, str]] = {
-    "armchair": ("sofa", "small"),
-    "castle": ("tower", "twin"),
-    "fir": ("tree", "pine"),
-    "pine": ("tree", "pine"),
-    "palm": ("tree", "palm"),
-    "christmas tree": ("tree", "pine"),
-    "tulip": ("flower", "tulip"),
-    "daisy": ("flower", "daisy"),
-    "goose": ("duck", "long-necked"),
-    "swan": ("duck", "long-necked"),
-    "jet": ("plane", "jet"),
-    "sailboat": ("boat", "sailing"),
-    "pirate ship": ("boat", "pirate"),
-    "dump truck": ("truck", "dump"),
-    "tanker": ("truck", "tanker"),
-    "sandwich": ("burger", "square"),
-}
-PATTERN_WORDS: dict[str, str] = {
-    "striped": "horizontal stripes",
-    "horizontally striped": "horizontal stripes",
-    "banded": "horizontal stripes",
-    "bands": "horizontal stripes",
-    "vertically striped": "vertical stripes",
-    "checkered": "checks",
-    "checked": "checks",
-    "chequered": "checks",
-    "checkerboard": "checks",
-    "dotted": "polka dots",
-    "spotted": "polka dots",
-    "polka dot": "polka dots",
-}
-# Words that change nothing, so that nobody need be told of them.
-SILENT = frozenset(
-    "a an the and or of with in on at to for its it that has have having is are made from by as very my your please make "
-    "3d model render rendering object asset game game-ready low poly lowpoly low-poly stylized stylised cartoon cute "
-    "simple toy single white-background background camera orbits around orbit turntable view video one some colour "
-    "color coloured colored pattern patterned".split()
-)
-_JOINERS = ("is", "are")
+EXAMPLE = 'Say what to make, as in "a red mug with a blue handle".'
+NOUNS = ("category", "main", "second", "pattern")
 
 
 @dataclass(frozen=True)
@@ -66,191 +30,317 @@ class Expansion:
     attributes: Attributes
     """The same, as attributes."""
     notes: tuple[str, ...]
-    """One sentence for each word that was not taken as it stood."""
+    """One sentence for each thing that was not taken as it stood."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    kind: str
+    value: str
+    text: str
+
+
+@dataclass
+class _Phrase:
+    """A run of adjectives and the noun that they stand before, or the noun before them, of which they are said."""
+
+    subject: str = ""
+    colors: list[str] = field(default_factory=list)
+    is_patterned: bool = False
+    is_denied: bool = False
 
 
 @dataclass
 class _Reading:
     """What has been understood so far."""
 
+    category: str = ""
     found: dict[str, str] = field(default_factory=dict)
+    spare_colors: list[str] = field(default_factory=list)
+    pattern_colors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def claim(self, slot: str, color: str) -> None:
+        """Give a colour to a part, unless the part has another already."""
+        known = self.found.setdefault(slot, color)
+        if known != color:
+            parts = {"color": CATEGORIES[self.category].main, "second_color": CATEGORIES[self.category].second}
+            self.note(f"The colour of the {parts[slot]} is {known} already; {color} is left out.")
 
 
 def expand(prompt: str) -> Expansion:
-    """Expand a prompt to the long caption. Raises ValueError where it is empty."""
-    words = re.findall(r"[a-z0-9][a-z0-9'-]*|[.,;]", prompt.lower())
-    if not any(word[0].isalnum() for word in words):
-        raise ValueError('The prompt is empty. Say what to make, as in "a red mug with a blue handle".')
+    """Expand a prompt to the long caption. Raises ValueError where it names nothing that could be made.
+
+    The same prompt always gives the same caption: nothing is drawn, what is left open gets what one would expect.
+    """
     reading = _Reading()
-    category, style = _find_category(words, reading)
-    items = _match(words, _vocabulary(category), reading)
-    _assign_colors(items, reading)
-    _assign_rest(items, category, style, reading)
-    attributes = _complete(category, reading.found)
-    wanted = reading.found.get("pattern_color")
-    if wanted and attributes.pattern != PATTERNS[0] and wanted != pattern_color(attributes.color):
-        reading.notes.append(
-            f"Patterns on {attributes.color} are {pattern_color(attributes.color)}; {wanted} ones were not learnt."
-        )
+    words = _corrected(split(prompt), reading)
+    reading.category, style, subject = _find_subject(words, reading)
+    items = _match(words, subject, reading)
+    _note_unknown(items, reading)
+    _read_colors(items, reading)
+    _read_adjectives(items, style, reading)
+    _settle_pattern_color(reading)
+    attributes = _complete(reading)
     return Expansion(long_caption(attributes), attributes, tuple(reading.notes))
 
 
-@cache
-def _category_words() -> dict[str, tuple[str, str]]:
-    """Map nouns to a category and a style ("" where the noun names none)."""
-    nouns = {noun: (name, "") for name, category in CATEGORIES.items() for noun in (name, *category.synonyms)}
-    nouns |= KINDS
-    return nouns | {f"{noun}s": value for noun, value in nouns.items()}
+def _corrected(words: list[str], reading: _Reading) -> list[str]:
+    """Correct typing errors and drop what is not written in Latin letters."""
+    spelt = [word for word in words if any(letter.isalpha() for letter in word)]
+    if not spelt:
+        raise ValueError(f"The prompt holds no words. {EXAMPLE}")
+    if not any(word.isascii() for word in spelt):
+        raise ValueError(f"The model reads English only. {EXAMPLE}")
+    corrected = []
+    for word in words:
+        if not word.isascii():
+            reading.note(f"The model reads English only and leaves out {word!r}.")
+            continue
+        if meant(word) != word:
+            reading.note(f"Read {word!r} as {meant(word)!r}.")
+        corrected.append(meant(word))
+    return corrected
 
 
-def _vocabulary(category: str) -> dict[str, tuple[str, str]]:
-    """Map the words that mean something for a category to (kind, value)."""
-    known = CATEGORIES[category]
-    words = {noun: ("category", name) for noun, (name, _) in _category_words().items()}
-    words |= {style: ("style", style) for other in CATEGORIES.values() for style in other.styles if style not in words}
-    words |= {style: ("style", style) for style in known.styles}
-    for kind, values, synonyms in (
-        ("color", COLORS, COLOR_SYNONYMS),
-        ("material", MATERIALS, MATERIAL_SYNONYMS),
-        ("pattern", PATTERNS, PATTERN_SYNONYMS),
-    ):
-        for value in values:
-            for word in (value, *synonyms.get(value, ())):
-                words[word.removeprefix("a ")] = (kind, value)
-    words |= {word: ("pattern", pattern) for word, pattern in PATTERN_WORDS.items()}
-    for part, kind in ((known.main, "main"), (known.second, "second")):
-        for word in (part, part.removesuffix("s")):
-            words[word] = (kind, part)
-    return words
+def _find_subject(words: list[str], reading: _Reading) -> tuple[str, str, frozenset[str]]:
+    """Return the category to make, the style that its noun names or "", and the words that need no further note.
 
-
-def _find_category(words: list[str], reading: _Reading) -> tuple[str, str]:
-    nouns = _category_words()
-    # The noun before "with" is the subject: "a house with a tree" is a house.
-    head = words[: words.index("with")] if "with" in words else words
-    for part in (head, words):
-        matches = [(end, *nouns[text]) for _, end, text in _phrases(part) if text in nouns]
+    The subject is the first thing named: "a house with a tree" is a house. Of nouns side by side the last counts: "an
+    ice cream truck" is a truck.
+    """
+    nouns, clauses = category_nouns(), _clauses(words)
+    for clause in clauses:
+        matches = [text for text in _runs(clause) if text in nouns]
         if matches:
-            named = [match for match in matches if match[2]]  # "pine tree": the style comes with the first noun
-            _, category, _ = matches[-1]
-            style = next((style for _, name, style in named if name == category), "")
-            return category, style
-    for word in (word for word in words if word[0].isalnum() and word not in SILENT):
-        close = difflib.get_close_matches(word, nouns, 1, 0.8)
-        if close:
-            reading.notes.append(f"Read {word!r} as {close[0]!r}.")
-            words[words.index(word)] = close[0]
-            return nouns[close[0]]
-    category = _nearest(" ".join(word for word in words if word not in SILENT), tuple(CATEGORIES))
-    reading.notes.append(
-        f"The model knows no such thing; it makes the nearest that it knows, a {category}. "
-        f"It knows: {', '.join(sorted(CATEGORIES))}."
+            category, style, is_plural = nouns[matches[-1]]
+            if is_plural:
+                reading.note(f"One thing at a time: {article(category)} is made, not several.")
+            styles = [nouns[text][1] for text in matches if nouns[text][0] == category and nouns[text][1]]
+            return category, style or (styles[0] if styles else ""), frozenset()
+    for word in words:
+        if word in COLOR_NOUNS:
+            return *COLOR_NOUNS[word], frozenset((word,))
+    unknown = [[word for word in clause if word not in _adjectives() and word.isalpha()] for clause in clauses]
+    subject = next((clause for clause in unknown if clause), None)
+    if subject is None:
+        raise ValueError(f"The prompt names no thing. {EXAMPLE}")
+    category = nearest_category(" ".join(subject))
+    reading.note(
+        f"The model knows no {' '.join(subject)}; it makes the nearest thing that it knows, {article(category)}. "
+        f"It reads English and knows: {', '.join(sorted(CATEGORIES))}."
     )
-    return category, ""
+    return category, "", frozenset(subject)
 
 
-def _phrases(words: list[str]) -> list[tuple[int, int, str]]:
-    """Return (start, end, text) of all runs of one to three words, in the order of their ends."""
-    runs = [(end - n, end, " ".join(words[end - n : end])) for end in range(len(words) + 1) for n in (1, 2, 3)]
-    return [run for run in runs if run[0] >= 0]
+@cache
+def _adjectives() -> frozenset[str]:
+    """Return the words that say something about any thing, but name none."""
+    meanings = lexicon(next(iter(CATEGORIES)))
+    phrases = [phrase for phrase, (kind, _) in meanings.items() if kind not in ("category", "main", "second")]
+    return frozenset(word for phrase in (*phrases, *READ_AS, *SHADES) for word in phrase.split())
 
 
-def _match(words: list[str], vocabulary: dict[str, tuple[str, str]], reading: _Reading) -> list[tuple[str, str]]:
-    """Cut the words into items (kind, value), longest first; note the words that mean nothing to the model."""
+def _clauses(words: list[str]) -> list[list[str]]:
+    """Cut the words where the words that hold a sentence together stand."""
+    clauses: list[list[str]] = [[]]
+    for word in words:
+        if word in SENTENCE:
+            clauses.append([])
+        else:
+            clauses[-1].append(word)
+    return clauses
+
+
+def _runs(words: list[str]) -> list[str]:
+    """Return all runs of one to three words, in the order of their ends, the longer ones last."""
+    ends = range(1, len(words) + 1)
+    return [" ".join(words[end - n : end]) for end in ends for n in (1, 2, 3) if n <= end]
+
+
+def _match(words: list[str], subject: frozenset[str], reading: _Reading) -> list[_Item]:
+    """Cut the words into items, longest first."""
+    meanings = lexicon(reading.category)
     items, i = [], 0
     while i < len(words):
-        for n in (3, 2, 1):
-            text = " ".join(words[i : i + n])
-            if text in vocabulary:
-                items.append(vocabulary[text])
-                break
-        else:
-            n, word = 1, words[i]
-            if word in _JOINERS or not word[0].isalnum():
-                items.append(("join" if word in _JOINERS else "stop", word))
-            elif word not in SILENT:
-                items += _unknown(word, vocabulary, reading)
-        i += n
+        text = _longest(words[i : i + 3], meanings)
+        kind, value = meanings.get(text) or meanings.get(READ_AS.get(text, "")) or ("unknown", text)
+        if words[i] in SHADES and _is_color(words[i + 1 : i + 2], meanings):
+            text, kind = words[i], "silent"
+            reading.note(f"The model knows one shade of each colour; {text!r} is left out.")
+        elif words[i] in subject:
+            text, kind, value = words[i], "category", reading.category
+        elif text in READ_AS and text not in meanings:
+            reading.note(f"Read {text!r} as {READ_AS[text]!r}.")
+        if kind == "number" or (kind == "unknown" and text.isdigit()):
+            reading.note(f"The model does not count; {text!r} is left out.")
+        elif kind == "category" and value != reading.category:
+            items.append(_Item("other", value, text))
+        elif kind != "silent":
+            items.append(_Item(kind, value, text))
+        i += len(text.split())
     return items
 
 
-def _unknown(word: str, vocabulary: dict[str, tuple[str, str]], reading: _Reading) -> list[tuple[str, str]]:
-    """Note an unknown word; where it is a typing error for a known one, take that."""
-    close = difflib.get_close_matches(word, vocabulary, 1, 0.8)
-    if close:
-        reading.notes.append(f"Read {word!r} as {close[0]!r}.")
-        return [vocabulary[close[0]]]
-    if not any("knows no such thing" in note for note in reading.notes):
-        reading.notes.append(
-            f"The model does not know {word!r} and leaves it out; the nearest word it knows is "
-            f"{_nearest(word, tuple(CATEGORIES) + tuple(COLORS) + tuple(MATERIALS) + PATTERNS)!r}."
-        )
-    return [("unknown", word)]
+def _longest(words: list[str], meanings: dict[str, Meaning]) -> str:
+    """Return the longest run from the first word that means something, or the first word."""
+    runs = [" ".join(words[:n]) for n in range(len(words), 0, -1)]
+    return next((text for text in runs if text in meanings or text in READ_AS), words[0])
 
 
-def _nearest(text: str, candidates: tuple[str, ...]) -> str:
-    """Return the candidate whose meaning is nearest, by the text encoder."""
-    from .text import load_text_encoder
-
-    vectors = load_text_encoder().embed([text, *candidates])
-    return candidates[int((vectors[1:] @ vectors[0]).argmax())]
+def _is_color(words: list[str], meanings: dict[str, Meaning]) -> bool:
+    return any(meanings.get(READ_AS.get(word, word), ("", ""))[0] == "color" for word in words)
 
 
-def _assign_colors(items: list[tuple[str, str]], reading: _Reading) -> None:
+def _is_strange_noun(items: list[_Item], i: int) -> bool:
+    """Tell whether item i is a thing that the model does not make: no word follows to which it could belong."""
+    is_last = i + 1 == len(items) or items[i + 1].kind in ("with", "is", "and", "a", "not")
+    return items[i].kind in ("unknown", "other") and is_last
+
+
+def _has_color(items: list[_Item], i: int) -> bool:
+    """Tell whether a colour is said of noun i: "golden wheels", "wheels are golden"."""
+    if [item.kind for item in items[i + 1 : i + 3]] == ["is", "color"]:
+        return True
+    while i > 0 and items[i - 1].kind in ("patterned", "material", "style"):
+        i -= 1
+    return i > 0 and items[i - 1].kind == "color"
+
+
+def _note_unknown(items: list[_Item], reading: _Reading) -> None:
+    known = CATEGORIES[reading.category]
+    for i, item in enumerate(items):
+        if item.kind == "other":
+            reading.note(f"One thing at a time: the {item.value} is left out, the {reading.category} is made.")
+        elif item.kind == "unknown" and _is_strange_noun(items, i) and _has_color(items, i):
+            reading.note(
+                f"The model does not know {item.text!r} and leaves it out, with its colour; "
+                f"{known.main} and {known.second} take colours."
+            )
+        elif item.kind == "unknown":
+            near = nearest_word(item.text, reading.category)
+            ending = f"; the nearest word it knows is {near!r}." if near else "."
+            reading.note(f"The model does not know {item.text!r} and leaves it out{ending}")
+
+
+def _read_colors(items: list[_Item], reading: _Reading) -> None:
     """Give each colour to the noun that it stands before ("a blue handle") or that it is said of ("is blue")."""
-    slots = {"category": "color", "main": "color", "second": "second_color", "pattern": "pattern_color"}
-    waiting: list[str] = []
-    noun, said_of = "", ""
-    for kind, value in items:
-        if kind == "color" and said_of:
-            reading.found.setdefault(slots[said_of], value)
-            said_of = ""
-        elif kind == "color":
-            waiting.append(value)
-        elif kind == "join":
-            said_of = noun
-        elif kind in slots:
-            if waiting and kind == "pattern":
-                reading.found.setdefault("pattern_color", waiting.pop())
-            if waiting and kind == "second":
-                reading.found.setdefault("second_color", waiting[-1])
-            elif waiting:
-                reading.found.setdefault("color", waiting[0])
-                if kind == "category" and len(waiting) > 1:
-                    reading.found.setdefault("second_color", waiting[1])
-            waiting, noun, said_of = [], kind, ""
-    if items and items[-1][0] == "unknown":
-        waiting = waiting[:-1]  # "golden wheels": the colour of a thing that the model does not know
-    for color in waiting:
-        slot = "color" if "color" not in reading.found else "second_color"
-        reading.found.setdefault(slot, color)
-    if "color" not in reading.found and "pattern_color" in reading.found:
-        reading.found["color"] = reading.found.pop("pattern_color")  # "a red striped mug"
+    phrase, noun = _Phrase(), ""
+    for i, item in enumerate(items):
+        is_noun = item.kind in NOUNS or _is_strange_noun(items, i)
+        if is_noun and phrase.colors and _begins_phrase(items, i, phrase):
+            _bind(phrase, phrase.subject, reading)
+            phrase = _Phrase()
+        if is_noun:
+            _bind(phrase, item.kind, reading)
+            phrase, noun = _Phrase(), item.kind
+        elif item.kind == "color":
+            phrase.subject = phrase.subject or noun
+            phrase.colors += [item.value] if item.value not in phrase.colors else []
+        elif item.kind == "patterned":
+            phrase.is_patterned = True
+        elif item.kind == "is" and not phrase.colors:
+            phrase = _Phrase(subject=noun)
+        elif item.kind in ("with", "not") or item.kind == ("a" if phrase.colors else "and"):
+            _bind(phrase, phrase.subject, reading)
+            phrase, noun = _Phrase(is_denied=item.kind == "not"), ""
+        if item.kind == "not":
+            reading.note(f"{item.text!r} is not understood: say what is to be seen instead.")
+    _bind(phrase, phrase.subject, reading)
 
 
-def _assign_rest(items: list[tuple[str, str]], category: str, style: str, reading: _Reading) -> None:
+def _begins_phrase(items: list[_Item], i: int, phrase: _Phrase) -> bool:
+    """Tell whether noun i is none of the colours before it: "the body is red and handle blue" has no red handle."""
+    is_said_of = items[i + 1 : i + 2] and items[i + 1].kind == "is" and phrase.subject
+    return items[i - 1].kind == "and" or bool(is_said_of)
+
+
+def _bind(phrase: _Phrase, noun: str, reading: _Reading) -> None:
+    """Give a phrase's colours to a kind of noun; "" where there is none."""
+    if not phrase.colors or phrase.is_denied:
+        return
+    first, *others = phrase.colors
+    if noun == "pattern" or (noun == "" and phrase.is_patterned and "color" in reading.found):
+        reading.pattern_colors += phrase.colors
+    elif noun == "second":
+        reading.claim("second_color", first)
+        _note_left_out(others, reading)
+    elif noun in ("category", "main"):
+        reading.claim("color", first)
+        if phrase.is_patterned:
+            reading.pattern_colors += others
+        elif noun == "category":
+            reading.spare_colors += others
+        else:
+            _note_left_out(others, reading)
+    elif noun == "":
+        reading.spare_colors += phrase.colors
+
+
+def _note_left_out(colors: list[str], reading: _Reading) -> None:
+    for color in colors:
+        reading.note(f"Each part has one colour; {color} is left out.")
+
+
+def _read_adjectives(items: list[_Item], style: str, reading: _Reading) -> None:
+    """Take style, material and pattern, and the colours that no noun claimed."""
+    category, found = reading.category, reading.found
+    for item in items:
+        if item.kind == "style" and item.value not in CATEGORIES[category].styles:
+            styles = ", ".join(CATEGORIES[category].styles)
+            reading.note(f"There is no {item.text} {category}; there are: {styles}.")
+        elif item.kind in ("style", "material", "pattern", "patterned"):
+            kind = item.kind.removesuffix("ed")
+            if (found.get(kind), item.value) == ("glossy", "metallic"):
+                found[kind] = item.value  # "shiny metal"
+            known = found.setdefault(kind, item.value)
+            if known != item.value and (known, item.value) != ("metallic", "glossy"):
+                reading.note(f"One {kind} at a time: {known} is taken, {item.text} is left out.")
     if style:
-        reading.found["style"] = style
-    for kind, value in items:
-        if kind == "style" and value not in CATEGORIES[category].styles:
-            reading.notes.append(f"There is no {value} {category}; there are: {', '.join(CATEGORIES[category].styles)}.")
-        elif kind in ("style", "material", "pattern"):
-            reading.found.setdefault(kind, value)
-        elif kind == "category" and value != category:
-            reading.notes.append(f"One thing at a time: the {value} is left out, the {category} is made.")
+        found.setdefault("style", style)
+    for color in reading.spare_colors:
+        if color not in found.values():
+            slot = "second_color" if "color" in found else "color"
+            if slot in found:
+                reading.note(f"Two colours at most; {color} is left out.")
+            found.setdefault(slot, color)
 
 
-def _complete(category: str, found: dict[str, str]) -> Attributes:
+def _settle_pattern_color(reading: _Reading) -> None:
+    """Patterns are white, or black on light colours; stripes or checks of another colour swap it with the body's."""
+    found, pattern = reading.found, reading.found.get("pattern", PATTERNS[0])
+    if not reading.pattern_colors or pattern == PATTERNS[0]:
+        return
+    if "color" not in found and len(reading.pattern_colors) > 1:
+        found["color"] = reading.pattern_colors.pop(0)  # "with red and white stripes"
+    wanted = reading.pattern_colors[-1]
+    natural = CATEGORIES[reading.category].natural
+    usual = (found["color"],) if "color" in found else (*natural, "white", "red")
+    fitting = [color for color in usual if wanted == pattern_color(color)]
+    if fitting:
+        found["color"] = fitting[0]
+    elif "color" not in found or (pattern != "polka dots" and pattern_color(wanted) == found["color"]):
+        found["color"] = wanted
+        reading.note(f"Made {wanted} with {pattern_color(wanted)} {pattern}, as {pattern} are black or white.")
+    else:
+        reading.note(f"On {found['color']} the model makes {pattern} {pattern_color(found['color'])}, not {wanted}.")
+
+
+def _complete(reading: _Reading) -> Attributes:
     """Fill in what the prompt left open with what one would expect."""
-    natural_color, natural_second = CATEGORIES[category].natural
+    category, found = CATEGORIES[reading.category], reading.found
+    natural_color, natural_second = category.natural
     color = found.get("color", natural_color)
     second = found.get("second_color", natural_second)
     if second == color and "second_color" not in found:
         second = next(other for other in (natural_color, "white", "black") if other != color)
     return Attributes(
-        category=category,
-        style=found.get("style", CATEGORIES[category].styles[0]),
+        category=reading.category,
+        style=found.get("style", category.styles[0]),
         color=color,
         second_color=second,
         pattern=found.get("pattern", PATTERNS[0]),

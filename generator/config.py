@@ -122,6 +122,12 @@ class TrainConfig:
     """Share of captions left empty, for guidance."""
     ema: float = 0.999
     """Decay of the weights' moving average, in steps."""
+    judge_clips: int = 12000
+    """Clips from which the judge learns."""
+    judge_epochs: int = 14
+    """Times the judge sees them."""
+    judged_clips: int = 256
+    """Clips by which the model is scored, for seen and for held-out pairs each."""
     resume_from: str = ""
     """Start from these weights (.safetensors) where the folder holds no checkpoint."""
     device: str = "auto"

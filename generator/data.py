@@ -1,7 +1,7 @@
 """Training clips: drawn, traced and kept in shards, so that data of any size is made once and in any order.
 
-A shard is a pair of files: NNNN.npy, uint8 [n, F, H, W, 5] (red, green, blue on white, alpha, depth), and NNNN.json with
-the attributes and the camera of each clip. Clip i of shard s depends on (seed, s, i) alone.
+A shard is a pair of files: NNNN.npy, uint8 [n, F, H, W, 5] (red, green, blue on white, alpha, depth), and NNNN.json
+with the attributes and the camera of each clip. Clip i of shard s depends on (seed, s, i) alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def make_clip(
 def encode_depth(depth: np.ndarray, alpha: np.ndarray, radius: float) -> np.ndarray:
     """Map z [F,H,W] to [0,1], 0.5 at the subject's centre and 1 at its far side; the background takes the nearest
     subject pixel's value, so that no step at the silhouette has to be coded."""
-    encoded = np.clip((depth - radius) / 2 + 0.5, 0, 1)
+    encoded = np.asarray(np.clip((depth - radius) / 2 + 0.5, 0, 1))
     for frame, covered in zip(encoded, alpha > 0, strict=True):
         if covered.any():
             rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)

@@ -1,12 +1,14 @@
 """Rectified flow: the straight path from data to noise, and the integration back.
 
 Time t runs from 0 (data) to 1 (noise):  z_t = (1 - t) z + t eps,  v = dz_t/dt = eps - z.
-Liu et al., "Flow Straight and Fast", arXiv:2209.03003; Esser et al., "Scaling Rectified Flow Transformers", arXiv:2403.03206.
+Liu et al., "Flow Straight and Fast", arXiv:2209.03003; Esser et al., "Scaling Rectified Flow Transformers",
+arXiv:2403.03206.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -54,7 +56,7 @@ def integrate(
     """
     times = schedule(steps, shift).tolist()
     z, previous, previous_step = noise, None, 0.0
-    for i, (t, t_next) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for i, (t, t_next) in enumerate(pairwise(times)):
         v = velocity(z, t)
         step = t_next - t
         if previous is None:

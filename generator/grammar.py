@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator import sdf
+from generator.shading import WRAP_FLAT
 from generator.shapes import buildings, characters, food, furniture, nature, objects, vehicles, vessels
 from generator.shapes.category import Category
 from generator.shapes.form import MAIN, SECOND, Form, Solid, local_points, wrap_of
-from generator.shading import WRAP_FLAT
 
 CATEGORIES: dict[str, Category] = {
     **furniture.CATEGORIES,

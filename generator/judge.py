@@ -1,8 +1,8 @@
 """The judge: a small classifier of what a clip shows, and the scores of a model under it.
 
-It learns from traced clips of ALL attribute combinations (that data is free), so what it cannot tell on held-out renders
-is the ceiling that stands beside each score of the model. Evaluation by an attribute classifier is that of T2I-CompBench
-(arXiv:2307.06350) with a judge trained on the very attributes.
+It learns from traced clips of ALL attribute combinations (that data is free), so what it cannot tell on held-out
+renders is the ceiling that stands beside each score of the model. Evaluation by an attribute classifier is that of
+T2I-CompBench (arXiv:2307.06350) with a judge trained on the very attributes.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ class Judge(nn.Module):
 def labels(attributes: Iterable[Attributes]) -> dict[str, Tensor]:
     """Return the indices that the heads should name, [b] for each attribute."""
     attributes = list(attributes)
-    return {
-        name: torch.tensor([values.index(getattr(a, name)) for a in attributes]) for name, values in VALUES.items()
-    }
+    return {name: torch.tensor([values.index(getattr(a, name)) for a in attributes]) for name, values in VALUES.items()}
 
 
 def render_examples(num: int, seed: int, held_out: bool | None) -> tuple[Tensor, list[Attributes]]:
@@ -89,7 +87,7 @@ def train_judge(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     judge, wanted, batch = Judge(), labels(attributes), 64
-    total = epochs * (len(views) // batch)
+    total = epochs * max(len(views) // batch, 1)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total)
     for step in range(total):
@@ -169,7 +167,8 @@ def generate_views(
             sampler.steps,
             sampler.shift,
         )
-        decoded = vae.decode(z)[:, :: num_frames // NUM_VIEWS, :3].clamp(0, 1)
+        quarters = torch.arange(NUM_VIEWS) * num_frames // NUM_VIEWS
+        decoded = vae.decode(z)[:, quarters, :3].clamp(0, 1)
         views.append((decoded * 255).round().to(torch.uint8))
     return torch.cat(views)
 

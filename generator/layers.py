@@ -27,7 +27,8 @@ class TimeEmbedding(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         exponent = torch.arange(self.num_frequencies, device=t.device) / self.num_frequencies
         phase = 1000 * t[:, None].float() * torch.exp(-math.log(1e4) * exponent)
-        return self.mlp(torch.cat([phase.cos(), phase.sin()], dim=1).to(self.mlp[0].weight.dtype))
+        waves = torch.cat([phase.cos(), phase.sin()], dim=1)
+        return self.mlp(waves.to(self.mlp[0].weight.dtype))  # type: ignore[call-overload]
 
 
 class SelfAttention(nn.Module):
@@ -95,7 +96,9 @@ class Block(nn.Module):
         self.norm_mlp = nn.LayerNorm(width, elementwise_affine=False)
         self.mlp = SwiGLU(width, mlp_hidden)
 
-    def forward(self, x: Tensor, condition: Tensor, text: Tensor, text_mask: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, x: Tensor, condition: Tensor, text: Tensor, text_mask: Tensor, rope: tuple[Tensor, Tensor]
+    ) -> Tensor:
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = (self.table + condition).unbind(1)  # each b d
         x = x + gate_a[:, None] * self.attention(modulate(self.norm_attention(x), shift_a, scale_a), rope)
         if self.text_attention is not None and self.norm_text is not None:

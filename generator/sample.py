@@ -61,7 +61,18 @@ def generate(
     guide = Guide(config.guidance, config.guidance_from, config.guidance_to)
     with torch.inference_mode():
         z = sample_latents(
-            dit, noise, text[:1], mask[:1], text[1:], mask[1:], rays, angles, guide, config.steps, config.shift, progress
+            dit,
+            noise,
+            text[:1],
+            mask[:1],
+            text[1:],
+            mask[1:],
+            rays,
+            angles,
+            guide,
+            config.steps,
+            config.shift,
+            progress,
         )
         decoded = vae.decode(z).clamp(0, 1)[0]
     return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
@@ -110,7 +121,8 @@ def sample_latents(
     def velocity(z: Tensor, t: float) -> Tensor:
         if not guide.is_on(t):
             return dit(z, torch.full((b,), t), text, mask, rays, angles)
-        v, v_null = dit(z.repeat(2, 1, 1, 1, 1), torch.full((2 * b,), t), both_text, both_mask, both_rays, angles).chunk(2)
+        times = torch.full((2 * b,), t)
+        v, v_null = dit(z.repeat(2, 1, 1, 1, 1), times, both_text, both_mask, both_rays, angles).chunk(2)
         return v_null + guide.scale * (v - v_null)
 
     return integrate(velocity, noise, steps, shift=shift, progress=progress)

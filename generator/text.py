@@ -31,7 +31,9 @@ class TextEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, texts: list[str]) -> tuple[Float[Tensor, "b l 384"], Bool[Tensor, "b l"]]:
         """Return token states and which of them are words; l is MAX_TOKENS, longer texts are cut."""
-        tokens = self.tokenizer(texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        tokens = self.tokenizer(
+            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
         tokens = tokens.to(next(self.model.parameters()).device)
         # Words past the batch's longest text need no computing.
         longest = int(tokens.attention_mask.sum(1).max())

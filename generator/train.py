@@ -1,7 +1,7 @@
 """Data, autoencoder, transformer: one trainer for every size of the model.
 
 Phases have wall-clock budgets, so a run ends when it was told to; the learning rate warms up, stays, and falls over the
-last share of the budget (warm-up, stable, decay: arXiv:2404.06395). Everything lies in one folder and goes on from there:
+last share of the budget (warm-up, stable, decay: arXiv:2404.06395). Everything lies in one folder and goes on from it:
     clips/      shards of rendered clips          latents/   the same, encoded
     vae.pt      the autoencoder's state           dit.pt     the transformer's state
     log.jsonl   losses and scores                 sheets/    what the model makes, at each checkpoint
@@ -24,12 +24,13 @@ from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, make_clip, sample_attributes, sample_orbit, shard_paths, start_rendering
 from .data import Sample as ClipSample
 from .dit import OrbitDiT
+from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .sheet import write_sheet
 from .text import load_text_encoder
 from .train_dit import dit_loss, draw_batch, encode_shard, load_latents, update_ema
 from .train_vae import measure_latents, to_model, vae_loss, vae_scores
 from .vae import VideoAutoencoder
-from .weights import load_model, save_model
+from .weights import load_model, save_model, write_card
 
 
 @dataclass
@@ -51,6 +52,14 @@ class Clock:
     def is_over(self) -> bool:
         return self.minutes >= self.phase.minutes
 
+    def resume(self, state: dict, optimizers: list[torch.optim.Optimizer]) -> None:
+        """Take up the minutes and steps of a saved state and, where there is more to do, its optimizers'."""
+        self.minutes, self.step = state["minutes"], state["step"]
+        self.resumed_at = self.step
+        if not self.is_over:
+            for optimizer, known in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(known)
+
 
 def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
     """Train a model and return the file of its weights. Call it again to go on after an interruption."""
@@ -58,7 +67,9 @@ def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
     trainer.render()
     vae = trainer.train_vae()
     trainer.encode(vae)
-    return trainer.train_dit(vae)
+    weights = trainer.train_dit(vae)
+    trainer.judge(weights)
+    return weights
 
 
 class Trainer:
@@ -101,10 +112,7 @@ class Trainer:
         if path.exists():
             state = torch.load(path, map_location=self.device, weights_only=True)
             vae.load_state_dict(state["vae"])
-            for optimizer, known in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(known)
-            clock.minutes, clock.step = state["minutes"], state["step"]
-            clock.resumed_at = clock.step
+            clock.resume(state, optimizers)
         elif self.config.resume_from:
             vae = load_model(Path(self.config.resume_from))[0].to(self.device)
             torch.save({"vae": vae.state_dict(), "optimizers": [], "minutes": 1e9, "step": 0}, path)
@@ -121,7 +129,9 @@ class Trainer:
             vae.train()
 
         def loss() -> Tensor:
-            return vae_loss(vae, to_model(pool.draw(self.config.vae_phase.batch, self.rng), self.device), self.generator)
+            return vae_loss(
+                vae, to_model(pool.draw(self.config.vae_phase.batch, self.rng), self.device), self.generator
+            )
 
         self._run("vae", clock, optimizers, vae, loss, save)
         vae.eval()
@@ -133,7 +143,8 @@ class Trainer:
         """Encode every shard."""
         self._wait_for_shards(self.num_shards)
         for path in shard_paths(self.clips)[: self.num_shards]:
-            encode_shard(vae, path, self.latents / path.name, 32, self.device)
+            with self._autocast():
+                encode_shard(vae, path, self.latents / path.name, 32, self.device)
 
     def train_dit(self, vae: VideoAutoencoder) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""
@@ -146,10 +157,7 @@ class Trainer:
             state = torch.load(path, map_location=self.device, weights_only=True)
             dit.load_state_dict(state["dit"])
             ema.load_state_dict(state["ema"])
-            for optimizer, known in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(known)
-            clock.minutes, clock.step = state["minutes"], state["step"]
-            clock.resumed_at = clock.step
+            clock.resume(state, optimizers)
         elif c.resume_from:
             known = load_model(Path(c.resume_from))[1].state_dict()
             dit.load_state_dict(known)
@@ -160,7 +168,11 @@ class Trainer:
         forward = torch.compile(dit) if c.compile else dit
 
         def save() -> None:
-            state = {"dit": dit.state_dict(), "ema": ema.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
+            state = {
+                "dit": dit.state_dict(),
+                "ema": ema.state_dict(),
+                "optimizers": [o.state_dict() for o in optimizers],
+            }
             torch.save({**state, "minutes": clock.minutes, "step": clock.step}, path)
             save_model(weights, vae, ema, {"num_frames": c.num_frames, "size": c.size, "steps": clock.step})
             write_sheet(self.folder / "sheets" / f"{clock.step:06d}.png", vae, ema, encoder, c.num_frames, c.size)
@@ -176,6 +188,26 @@ class Trainer:
         save()
         return weights
 
+    def judge(self, weights: Path) -> None:
+        """Train the judge, unless it is there, score the model, and write its card beside the weights."""
+        c = self.config
+        path = self.folder / "judge.safetensors"
+        if not path.exists():
+            self.log(f"rendering {c.judge_clips} clips for the judge")
+            views, attributes = render_examples(c.judge_clips, c.seed, held_out=None)
+            save_judge(path, train_judge(views, attributes, c.judge_epochs, c.seed, self.log))
+        vae, dit, settings = load_model(weights)
+        encoder = load_text_encoder().to("cpu")
+        scores = score(load_judge(path), vae, dit, encoder, c.judged_clips, c.num_frames)
+        scores["autoencoder"] = vae_scores(vae, self._held_out_clips(64).cpu())
+        compute = {
+            "machine": f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else self.device.type,
+            "autoencoder_minutes": _minutes(self.folder / "vae.pt"),
+            "transformer_minutes": _minutes(self.folder / "dit.pt"),
+            "transformer_samples": settings["steps"] * c.dit_phase.batch,
+        }
+        write_card(weights, scores, compute, f"{len(shard_paths(self.clips)) * SHARD_SIZE} traced clips of the grammar")
+
     def _run(
         self,
         name: str,
@@ -187,13 +219,12 @@ class Trainer:
         after_step: Callable[[], None] = lambda: None,
     ) -> None:
         """Step until the phase's minutes are used; save in between."""
-        autocast = torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext()
         saved_at, average = clock.minutes, None
         last = time.monotonic()
         while not clock.is_over:
             for group in (group for optimizer in optimizers for group in optimizer.param_groups):
                 group["lr"] = clock.learning_rate()
-            with autocast:
+            with self._autocast():
                 value = loss()
             model.zero_grad()
             value.backward()
@@ -213,6 +244,9 @@ class Trainer:
                 save()
                 saved_at = clock.minutes
 
+    def _autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext()
+
     def _record(self, phase: str, clock: Clock, values: dict[str, float]) -> None:
         line = {"phase": phase, "step": clock.step, "minutes": round(clock.minutes, 2)}
         line |= {name: round(value, 4) for name, value in values.items()}
@@ -228,6 +262,10 @@ class Trainer:
             sample = ClipSample(sample_attributes(rng, held_out=True), sample_orbit(rng))
             clips.append(make_clip(sample, rng, c.num_frames, c.size, c.size)[0])
         return to_model(np.stack(clips), self.device)
+
+
+def _minutes(path: Path) -> float:
+    return round(torch.load(path, map_location="cpu", weights_only=True)["minutes"], 1)
 
 
 class ClipPool:
@@ -254,7 +292,9 @@ def make_optimizers(model: nn.Module, phase: PhaseConfig) -> list[torch.optim.Op
     """
     inner = set()
     if phase.optimizer == "muon":
-        inner = {p for name, p in model.named_parameters() if "blocks." in name and name.endswith("weight") and p.ndim == 2}
+        inner = {
+            p for name, p in model.named_parameters() if "blocks." in name and name.endswith("weight") and p.ndim == 2
+        }
     others = [p for p in model.parameters() if p not in inner]
     groups = [
         {"params": [p for p in others if p.ndim >= 2], "weight_decay": 0.01},

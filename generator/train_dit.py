@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .data import Orbit, Sample, read_samples
 from .dit import OrbitDiT
@@ -39,7 +40,9 @@ class Batch:
     angles: Tensor
 
 
-def orbit_condition(orbit: Orbit, num_frames: int, height: int, width: int, patch: int) -> tuple[np.ndarray, np.ndarray]:
+def orbit_condition(
+    orbit: Orbit, num_frames: int, height: int, width: int, patch: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rays [F/2, h, w, 12] of each token and the angle [F/2] of each latent frame."""
     c2w = orbit.c2w(num_frames)
     rays = plucker_rays(intrinsics(orbit.fov_deg, height, width), c2w, height, width, SPACE * patch)
@@ -83,9 +86,7 @@ def draw_batch(
     samples = [clips.samples[i] for i in index]
     captions = ["" if rng.random() < caption_drop else sample_caption(sample.attributes, rng) for sample in samples]
     text, text_mask = encoder(captions)
-    conditions = [
-        orbit_condition(sample.orbit, clips.num_frames, clips.size, clips.size, patch) for sample in samples
-    ]
+    conditions = [orbit_condition(sample.orbit, clips.num_frames, clips.size, clips.size, patch) for sample in samples]
     return Batch(
         z=torch.from_numpy(clips.z[index]).float().to(device),
         text=text.to(device),
@@ -95,7 +96,7 @@ def draw_batch(
     )
 
 
-def dit_loss(dit: nn.Module, batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
+def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
     """Mean squared error of the velocity eps - z at random times (rectified flow)."""
     t = sample_times(len(batch.z), generator, time_shift).to(batch.z)
     eps = torch.randn(batch.z.shape, generator=generator).to(batch.z)

@@ -48,7 +48,7 @@ def vae_loss(vae: VideoAutoencoder, x: Tensor, generator: torch.Generator) -> Te
 
 @torch.no_grad()
 def vae_scores(vae: VideoAutoencoder, x: Float[Tensor, "b f 5 h w"]) -> dict[str, float]:
-    """Return what the round trip keeps: PSNR of colour over whole frames and over the subject, alpha IoU, depth PSNR."""
+    """Return what the round trip keeps: PSNR of colour (all, and on the subject alone), alpha IoU, PSNR of depth."""
     y = vae.decode(vae.encode(x)).float().clamp(0, 1)
     error = (y - x).square()
     subject = x[:, :, 3:4] > 0.5

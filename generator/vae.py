@@ -1,7 +1,7 @@
 """The video autoencoder: RGB + alpha + depth of two frames of 8x8 pixels become one vector of 32 channels.
 
-2D convolutions frame by frame, with a mixing of neighbouring frames that wraps around the closed orbit. Deterministic with
-latent noise in training (no KL term), per-channel latent statistics stored with the weights.
+2D convolutions frame by frame, with a mixing of neighbouring frames that wraps around the closed orbit. Deterministic
+with latent noise in training (no KL term), per-channel latent statistics stored with the weights.
 Shapes: b clips, f frames, t = f/2 latent frames, channels first inside.
 """
 

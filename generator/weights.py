@@ -1,4 +1,4 @@
-"""The weights that ship with the package: one safetensors file a model (bf16), its settings inside, a card beside it."""
+"""The weights that ship with the package: one safetensors file a model (bf16), its settings inside, a card beside."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ def card(model: str) -> dict:
     return {"name": path.stem, **known, "sha256": _sha256(path, path.stat().st_mtime_ns)}
 
 
+def write_card(path: Path, scores: dict, compute: dict, data: str) -> None:
+    """Write the card of a model's weights beside them."""
+    known = {
+        "licence": "Apache-2.0",
+        "data": data,
+        "compute": compute,
+        "text_encoder": "all-MiniLM-L6-v2 (Apache-2.0), frozen, not included",
+        "limits": "The categories, colours, patterns, materials and styles of generator.grammar; one object on white.",
+        "scores": scores,
+    }
+    path.with_suffix(".json").write_text(json.dumps(known, indent=2) + "\n")
+
+
 @cache
 def _sha256(path: Path, _modified_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -56,7 +69,7 @@ def load_model(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
     """Read what `save_model` wrote, as float32 on the CPU."""
     with safe_open(path, "pt") as file:
         metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
     if not {"vae", "dit", "settings"} <= metadata.keys():
         raise ValueError(f"{path} is not a model of vid2three: its header lacks the settings.")
     vae = VideoAutoencoder(VaeConfig(**{**metadata["vae"], "widths": tuple(metadata["vae"]["widths"])}))

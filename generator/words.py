@@ -68,8 +68,8 @@ def phrase(attributes: Attributes, said: set[str], rng: np.random.Generator | No
     if "pattern" in said and attributes.pattern != PATTERNS[0]:
         details.append(f"{pattern_color(attributes.color)} {_pattern(attributes, rng)}")
     if "second" in said:
-        details.append(_article(f"{_one_of(attributes.second_color, COLOR_SYNONYMS, rng)} {category.second}"))
-    text = _article(" ".join(word for word in words if word))
+        details.append(article(f"{_one_of(attributes.second_color, COLOR_SYNONYMS, rng)} {category.second}"))
+    text = article(" ".join(word for word in words if word))
     return f"{text} with {' and '.join(details)}" if details else text
 
 
@@ -81,7 +81,7 @@ def long_caption(attributes: Attributes, said: set[str] | None = None, rng: np.r
     said = {"style", "color", "second", "pattern", "material"} if said is None else said
     category = CATEGORIES[attributes.category]
     noun = _noun(attributes.category, rng)
-    text = f"A 3D model of {_article(f'{attributes.style} {noun}' if 'style' in said else noun)}"
+    text = f"A 3D model of {article(f'{attributes.style} {noun}' if 'style' in said else noun)}"
     text += f", {_one_of(attributes.material, MATERIAL_SYNONYMS, rng)}." if "material" in said else "."
     main = [_one_of(attributes.color, COLOR_SYNONYMS, rng)] if "color" in said else []
     if "pattern" in said:
@@ -114,7 +114,7 @@ def _pattern(attributes: Attributes, rng: np.random.Generator | None) -> str:
     return _one_of(attributes.pattern, PATTERN_SYNONYMS, rng).removeprefix("a ")
 
 
-def _article(words: str) -> str:
+def article(words: str) -> str:
     """Put "a" or "an" before words whose last is singular."""
     if _is_plural(words):
         return words

@@ -1,0 +1,1 @@
+"""Cameras and pictures to splats and meshes. Speaks geometry only: no prompts, no run folders."""

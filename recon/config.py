@@ -1,0 +1,35 @@
+"""Settings of the reconstruction. Torch-free: the command line reads them for its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Views to splats."""
+
+    num_splats: int = 10000
+    """Splats at the end, at most."""
+    iterations: int = 1500
+    """Steps of the optimisation, one view each."""
+    sh_degree: int = 1
+    """Degree of the spherical harmonics; 0 gives one colour a splat, 3 follows highlights."""
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """Splats to a closed mesh."""
+
+    num_faces: int = 15000
+    """Triangles at the end, at most."""
+    resolution: int = 192
+    """Voxels along the subject's longest side; time and memory grow with its cube."""
+    truncation: float = 4.0
+    """Reach of a depth map before and behind its surface, in voxels."""
+    extra_views: int = 24
+    """Depth maps rendered beside the views' own, between 30 degrees from below and 75 from above."""
+    smoothing: int = 5
+    """Rounds of Taubin smoothing before triangles are taken away."""
+    min_share: float = 0.01
+    """Loose parts below this share of the subject's volume are dropped."""

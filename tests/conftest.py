@@ -1,0 +1,54 @@
+"""What every test gets: quiet threads, shape checks, the shared data, and a skip where a GPU or Blender is missing."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: spinning threads starve any other process
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import shape_checks
+
+ROOT = Path(__file__).parents[1]
+
+shape_checks.install(("generator", "recon", "vid2three"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in on_gpu:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The captures and scans kept beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blender_python() -> str:
+    """A Python that has Blender's bpy: it cannot share a process or an environment with ours."""
+    python = os.environ.get("V2T_BLENDER_PYTHON", str(ROOT / ".venv-blender" / "bin" / "python"))
+    if not shutil.which(python):
+        pytest.skip("no Blender: set V2T_BLENDER_PYTHON to a Python 3.11 that has bpy")
+    found = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True, timeout=120)
+    if found.returncode != 0:
+        pytest.skip(f"V2T_BLENDER_PYTHON cannot import bpy: {found.stderr.strip().splitlines()[-1]}")
+    return python

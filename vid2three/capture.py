@@ -1,0 +1,105 @@
+"""Views on disk: pictures with a transforms.json beside them, read from anybody and written into a run folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from recon.camera import Cameras
+from recon.masks import background_colors, foreground, unmixed
+from recon.views import Views
+from vid2three.config import InputConfig
+from vid2three.formats.images import load_depth, load_image, save_depth, save_image
+from vid2three.formats.transforms import Transforms, load_transforms, save_transforms
+from vid2three.run import StageFiles, sha256
+from vid2three.undistort import straight_intrinsics, undistorted
+
+
+def load_views(path: Path) -> Views:
+    """Read pictures with cameras, take the lens's distortion out, and check all of it.
+
+    `path` is a transforms.json or a folder that holds one. Pictures with transparency give alphas. Raises ValueError or
+    FileNotFoundError that names the file and the cure.
+    """
+    transforms = load_transforms(path)
+    pictures, K = _straight_pictures(transforms)
+    alphas = None
+    if any(picture.shape[2] == 4 for picture in pictures):
+        alphas = torch.from_numpy(np.stack([_alpha(picture) for picture in pictures]))
+        if bool((alphas == 1).all()):
+            alphas = None
+    images = torch.from_numpy(np.stack([picture[..., :3] for picture in pictures])).float() / 255
+    depths = torch.from_numpy(np.stack([load_depth(file) for file in transforms.depths])) if transforms.depths else None
+    cameras = transforms.cameras
+    return Views(images, alphas, depths, Cameras(K, cameras.w2c, cameras.height, cameras.width))
+
+
+def cut_out(views: Views, config: InputConfig) -> Views:
+    """Take a plain background away from views without alphas, as `config.background` says.
+
+    Raises ValueError where "cut" is asked for and a background is not plain.
+    """
+    if views.alphas is not None or config.background == "keep":
+        return views
+    alphas = foreground(views.images)
+    if alphas is None:
+        if config.background == "cut":
+            raise ValueError("The background is not of one colour, so it cannot be cut away; give RGBA pictures.")
+        return views
+    images = unmixed(views.images, alphas, background_colors(views.images))
+    return Views(images, alphas, views.depths, views.cameras, views.points)
+
+
+def save_views(files: StageFiles, views: Views, frame: str) -> None:
+    """Write views/*.png (RGBA where there are alphas), depth/*.png where there are depths, and transforms.json."""
+    names = [f"{index:03d}.png" for index in range(len(views))]
+    pixels = _bytes(views.images)
+    if views.alphas is not None:
+        pixels = np.concatenate([pixels, _bytes(views.alphas)[..., None]], axis=-1)
+    for index, name in enumerate(names):
+        with files.file(f"views/{name}") as path:
+            save_image(path, pixels[index])
+        if views.depths is not None:
+            with files.file(f"depth/{name}") as path:
+                save_depth(path, views.depths[index].numpy())
+    depths = None if views.depths is None else [f"depth/{name}" for name in names]
+    with files.file("transforms.json", frame=frame) as path:
+        save_transforms(path, views.cameras, [f"views/{name}" for name in names], depths)
+
+
+def digest(path: Path) -> str:
+    """Return one SHA-256 over a transforms.json and all the files it names."""
+    transforms = load_transforms(path)
+    json_file = path if path.is_file() else next(path.glob("transforms*.json"))
+    parts = [sha256(file) for file in (json_file, *transforms.images, *transforms.depths)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _straight_pictures(transforms: Transforms) -> tuple[list[np.ndarray], torch.Tensor]:
+    """Return the pictures, uint8 [H,W,3|4], free of distortion, and their K [N,3,3]."""
+    pictures = [load_image(path) for path in transforms.images]
+    if not transforms.distortion.any():
+        return pictures, transforms.cameras.K
+    height, width = transforms.cameras.height, transforms.cameras.width
+    lenses = transforms.cameras.K.double().numpy()
+    straight = [
+        straight_intrinsics(K, lens, height, width) for K, lens in zip(lenses, transforms.distortion, strict=True)
+    ]
+    pictures = [
+        undistorted(picture, K, lens, to)
+        for picture, K, lens, to in zip(pictures, lenses, transforms.distortion, straight, strict=True)
+    ]
+    return pictures, torch.from_numpy(np.stack(straight)).float()
+
+
+def _alpha(picture: np.ndarray) -> np.ndarray:
+    if picture.shape[2] == 4:
+        return picture[..., 3].astype(np.float32) / 255
+    return np.ones(picture.shape[:2], np.float32)
+
+
+def _bytes(values: torch.Tensor) -> np.ndarray:
+    return (values.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

@@ -1,0 +1,381 @@
+"""The command line. Its help reads torch-free config modules only; the libraries come when a command runs."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: idle threads that spin starve every other process
+
+import argparse
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+import tyro
+
+import vid2three
+from vid2three.errors import is_users_mistake, sentence
+
+vid2three.check_siblings()  # before the next lines import a stranger of the same name
+
+from generator.config import GenerateConfig, TrainConfig  # noqa: E402
+from vid2three.config import MakeConfig, ReconstructConfig, load_config  # noqa: E402
+
+if TYPE_CHECKING:
+    from vid2three.run import Run
+
+Flat = tyro.conf.arg(name="")
+Prompt = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")]
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the command runs."""
+
+    threads: Annotated[int | None, tyro.conf.arg(metavar="NUM")] = None
+    """Processor threads to use; all of them unless given."""
+    progress: Literal["auto", "bar", "json", "none"] = "auto"
+    """Bars on a terminal and nothing on pipes (auto), bars always, a line of JSON a step, or nothing."""
+    traceback: bool = False
+    """Show where an error came from, for bug reports."""
+
+
+@dataclass(frozen=True)
+class Presets:
+    """Where settings come from. A flag wins over the file, the file over the preset."""
+
+    preset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = "standard"
+    """Settings that come with vid2three: draft is faster, standard finer."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """YAML file of your own settings."""
+
+
+@dataclass(frozen=True)
+class Make:
+    """Prompt to 3D asset: clip, splats, mesh, preview, turntable."""
+
+    prompt: Prompt
+    """What to make, such as "a red mug with a blue handle"."""
+    output: Output = None
+    """Run folder; named after the prompt unless given. An unfinished run goes on."""
+    seed: int = 0
+    """Another seed, another take on the same prompt."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[MakeConfig, Flat] = field(default_factory=MakeConfig)
+
+    def run(self, report: Reporter) -> None:
+        made = vid2three.make(
+            self.prompt,
+            self.output,
+            self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Prompt to orbit clip: video, frames with alpha and depth, cameras."""
+
+    prompt: Prompt
+    """What to make, such as "a red mug with a blue handle"."""
+    output: Output = None
+    """Run folder; named after the prompt unless given."""
+    seed: int = 0
+    """Another seed, another take on the same prompt."""
+    overwrite: bool = False
+    """Replace another run in that folder."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[GenerateConfig, Flat] = field(default_factory=GenerateConfig)
+
+    def run(self, report: Reporter) -> None:
+        made = vid2three.generate(
+            self.prompt,
+            self.output,
+            self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Pictures with known cameras to 3D asset: splats, mesh, preview, turntable."""
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """Folder with a transforms.json (NeRF, instant-ngp, nerfstudio) or the path of such a file."""
+    output: Output = None
+    """Run folder; named after the source's folder unless given."""
+    seed: int = 0
+    """Seed of the optimisation."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[ReconstructConfig, Flat] = field(default_factory=ReconstructConfig)
+
+    def run(self, report: Reporter) -> None:
+        made = vid2three.reconstruct(
+            self.source,
+            self.output,
+            self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Export:
+    """A run's mesh or splats in another format, height or pivot."""
+
+    folder: Folder
+    """Run folder."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """File to write: .glb, .obj, .ply or .stl for a mesh, .ply for splats."""
+    what: Literal["mesh", "splats"] = "mesh"
+    """Which of the two."""
+    height_m: float | None = None
+    """Height of the mesh in metres; as it is unless given."""
+    pivot: Literal["keep", "base", "centre"] = "keep"
+    """Where the mesh's origin goes: the middle of its base, its centre, or where it is."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        path = vid2three.export(self.folder, self.output, what=self.what, height_m=self.height_m, pivot=self.pivot)
+        print(path)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """How near a run comes to the truth: held-out pictures and, where there is one, the true mesh."""
+
+    folder: Folder
+    """Run folder."""
+    truth: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TRUTH")]
+    """Folder with transforms_test.json and its pictures, and perhaps mesh.ply."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        figures = vid2three.evaluate(self.folder, self.truth)
+        as_json = self.options.progress == "json"
+        table = importlib.import_module("vid2three.evaluate").table
+        print(json.dumps(figures) if as_json else table(figures))
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a generator from nothing: data, autoencoder, transformer. Called again, it goes on."""
+
+    preset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Settings that come with vid2three, such as train-xs."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """YAML file of your own settings."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[TrainConfig, Flat] = field(default_factory=TrainConfig)
+
+    def run(self, report: Reporter) -> None:
+        print(vid2three.train(self.settings, log=lambda line: print(line, flush=True)))
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """What is installed here, what each optional part would give, and a self-test of a few seconds."""
+
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        doctor = importlib.import_module("vid2three.doctor")
+        findings = doctor.examine()
+        if self.options.progress == "json":
+            print(json.dumps([dataclasses.asdict(finding) for finding in findings]))
+        else:
+            print(doctor.table(findings))
+        if any(finding.state == "broken" for finding in findings):
+            raise SystemExit(1)
+
+
+COMMANDS: dict[str, Any] = {
+    "make": Make,
+    "generate": Generate,
+    "reconstruct": Reconstruct,
+    "evaluate": Evaluate,
+    "export": Export,
+    "train": Train,
+    "doctor": Doctor,
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command. Exits with 2 and one sentence for a user's mistake; a bug keeps its traceback."""
+    argv = sys.argv[1:] if argv is None else argv
+    show_traceback = "--traceback" in argv
+    try:
+        command = parse(argv)
+        _set_threads(command.options.threads)
+        with _reporter(command.options.progress) as report:
+            command.run(report)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        if show_traceback or not is_users_mistake(error):
+            raise
+        print(f"vid2three: {sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def parse(argv: list[str]) -> Any:
+    """Return the command object that the arguments ask for; settings are flag over file over preset over default."""
+    name = argv[0] if argv and argv[0] in COMMANDS else None
+    choices = []
+    for key, command in COMMANDS.items():
+        default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP
+        choices.append(Annotated[command, tyro.conf.subcommand(key, default=default, prefix_name=False)])
+    return tyro.cli(
+        Union[tuple(choices)],  # type: ignore[arg-type]  # noqa: UP007
+        args=argv,
+        prog="vid2three",
+        description="A prompt, or pictures with known cameras, becomes a 3D asset that opens in Blender.",
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _default(command: Any, argv: list[str]) -> Any:
+    """Return a command whose settings are those of the preset and the file that the arguments name."""
+    entries = {entry.name: entry for entry in dataclasses.fields(command)}
+    required = {
+        name: tyro.MISSING
+        for name, entry in entries.items()
+        if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+    }
+    default = command(**required)
+    if "settings" not in entries:
+        return default
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--preset", default=getattr(getattr(default, "presets", default), "preset", None))
+    peek.add_argument("--config", type=Path)
+    named, _ = peek.parse_known_args(argv)
+    preset = None if named.preset in (None, "None") else named.preset
+    return dataclasses.replace(default, settings=_loaded(default.settings, preset, named.config))
+
+
+def _loaded(settings: Any, preset: str | None, file: Path | None) -> Any:
+    if isinstance(settings, GenerateConfig):  # presets speak of whole walks
+        return load_config(MakeConfig(generate=settings), preset, file).generate
+    return load_config(settings, preset, file)
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is None:
+        return
+    if threads < 1:
+        raise ValueError(f"--threads must be 1 or more, not {threads}.")
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+
+
+class Reporter:
+    """Says nothing while a walk goes on, and what came of it at the end."""
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
+        for note in info.get("notes", ()):
+            print(f"Note: {note}", file=sys.stderr)
+
+    def finish(self, run: Run) -> None:
+        print(summary(run))
+
+
+class JsonReporter(Reporter):
+    """Prints a line of JSON for every step, and one for the result."""
+
+    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
+        print(json.dumps({"stage": stage, "step": step, "total": total, **info}), flush=True)
+
+    def finish(self, run: Run) -> None:
+        keys = ("timings", "scores", "files")
+        print(json.dumps({"stage": "done", "folder": str(run.folder), **{key: run.manifest[key] for key in keys}}))
+
+
+class BarReporter(Reporter):
+    """Draws one bar a stage on the terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bars = Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Reporter:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
+        for note in info.get("notes", ()):
+            self._bars.console.print(f"Note: {note}", markup=False)
+        if stage == "prompt":
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
+        note = "done before" if info.get("skipped") else f"{info['psnr']:.1f} dB" if "psnr" in info else None
+        if "seconds" in info:  # the end of a stage: keep the total that it counted in
+            total = self._bars.tasks[self._tasks[stage]].total or total
+            step = total
+        self._bars.update(self._tasks[stage], completed=step, total=total)
+        if note is not None:
+            self._bars.update(self._tasks[stage], note=note)
+
+    def finish(self, run: Run) -> None:
+        self._bars.stop()
+        print(summary(run))
+
+
+def summary(run: Run) -> str:
+    """Return what came of a run: its files, and what they cost."""
+    timings, files = run.manifest["timings"], run.manifest["files"]
+    shown = [name for name in ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png") if name in files]
+    stages = ", ".join(f"{name} {timings[name]:.1f} s" for name in run.manifest["stages"])
+    peak = f", peak memory {timings['peak_memory_mb']} MiB" if timings["peak_memory_mb"] else ""
+    lines = [f"{run.folder}/", *(f"  {name:<14} {files[name]['bytes'] / 1024:9,.0f} KiB" for name in shown)]
+    return "\n".join([*lines, f"  {stages}; {timings['total']:.1f} s in all{peak}"])
+
+
+def _reporter(kind: str) -> Reporter:
+    if kind == "auto":
+        kind = "bar" if sys.stderr.isatty() else "none"
+    make: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": Reporter}
+    return make[kind]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Settings of the front door, and the strict loader of configs/*.yaml. Torch-free: the command line's help reads them.
+
+Precedence: a flag, then the YAML file, then the default that stands in the dataclass.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from generator.config import GenerateConfig
+from recon.config import FitConfig, MeshConfig
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """Pictures with cameras to views."""
+
+    background: Literal["auto", "cut", "keep"] = "auto"
+    """cut takes a plain background away, keep leaves the pictures as they are, auto cuts where it is plain. Pictures
+    with an alpha channel are never touched."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What is written beside the splats."""
+
+    height_m: float | None = None
+    """Height of the mesh in metres; None keeps the units of the cameras."""
+    pivot: Literal["keep", "base", "centre"] = "keep"
+    """Where the origin of the mesh goes: the middle of its base, its centre, or where it is."""
+    turntable_frames: int = 48
+    """Frames of turntable.mp4, one turn."""
+    turntable_size: int = 384
+    """Height and width of turntable.mp4 in pixels; even, 256 or more."""
+
+
+@dataclass(frozen=True)
+class MakeConfig:
+    """Prompt to asset."""
+
+    generate: GenerateConfig = field(default_factory=GenerateConfig)
+    """Prompt to orbit clip."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """Views to splats."""
+    mesh: MeshConfig = field(default_factory=MeshConfig)
+    """Splats to mesh."""
+    export: ExportConfig = field(default_factory=lambda: ExportConfig(height_m=1.0, pivot="base"))
+    """What is written beside the splats."""
+
+
+@dataclass(frozen=True)
+class ReconstructConfig:
+    """Pictures with cameras to asset."""
+
+    input: InputConfig = field(default_factory=InputConfig)
+    """Pictures with cameras to views."""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """Views to splats."""
+    mesh: MeshConfig = field(default_factory=MeshConfig)
+    """Splats to mesh."""
+    export: ExportConfig = field(default_factory=ExportConfig)
+    """What is written beside the splats."""
+
+
+SECTIONS = {
+    "generate": GenerateConfig,
+    "input": InputConfig,
+    "fit": FitConfig,
+    "mesh": MeshConfig,
+    "export": ExportConfig,
+}
+
+
+def load_config(default: Config, preset: str | None = None, file: Path | None = None) -> Config:
+    """Lay the differences of a preset (configs/NAME.yaml) and then of a YAML file over a default.
+
+    A file may hold sections that `default` lacks (a preset serves `make` and `reconstruct`); they are checked and
+    left out. Raises ValueError for an unknown preset, key or type, FileNotFoundError where `file` is missing.
+    """
+    for path in (preset_path(preset) if preset else None, file):
+        if path is not None:
+            default = _overlaid(default, _read_yaml(Path(path)), str(path.name))
+    return default
+
+
+def check_export(config: ExportConfig) -> None:
+    """Raise ValueError where the settings ask for a file that cannot be."""
+    if config.height_m is not None and not 0 < config.height_m < 1e6:
+        raise ValueError(f"The height of a mesh is a positive number of metres, not {config.height_m}.")
+    if config.turntable_size < 256 or config.turntable_size % 2:
+        raise ValueError(f"turntable_size must be even and 256 or more, not {config.turntable_size}.")
+    if config.turntable_frames < 2:
+        raise ValueError(f"turntable_frames must be 2 or more, not {config.turntable_frames}.")
+
+
+def preset_names(folder: Path | None = None) -> list[str]:
+    """Return the names of the presets that come with vid2three."""
+    return sorted(path.stem for path in (folder or _preset_folder()).glob("*.yaml"))
+
+
+def preset_path(name: str) -> Path:
+    """Return the file of a preset. Raises ValueError that names the presets there are."""
+    names = preset_names()
+    if name not in names:
+        guess = _did_you_mean(name, names)
+        raise ValueError(f"There is no preset '{name}'{guess} Presets: {', '.join(names)}; or pass --config FILE.")
+    return _preset_folder() / f"{name}.yaml"
+
+
+def overlay(default: Config, values: Mapping[str, Any], where: str = "") -> Config:
+    """Return a config with the given values in place of its own, nested ones too; strict about keys and types."""
+    hints = get_type_hints(type(default))
+    names = [entry.name for entry in fields(default)]  # type: ignore[arg-type]
+    changes = {}
+    for key, value in values.items():
+        place = f"{where}.{key}" if where else str(key)
+        if key not in names:
+            raise ValueError(f"Unknown key '{place}'{_did_you_mean(str(key), names)}")
+        current = getattr(default, key)
+        if is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"'{place}' is a section of settings, not {value!r}.")
+            changes[key] = overlay(current, value, place)
+        else:
+            changes[key] = _coerced(value, hints[key], place)
+    return replace(default, **changes)  # type: ignore[type-var]
+
+
+def _overlaid(default: Config, values: Mapping[str, Any], source: str) -> Config:
+    try:
+        if not set(SECTIONS) & {entry.name for entry in fields(default)}:  # type: ignore[arg-type]
+            return overlay(default, values)
+        for key, section in values.items():
+            if key not in SECTIONS:
+                everywhere = [*SECTIONS, *(f"{s}.{entry.name}" for s, c in SECTIONS.items() for entry in fields(c))]
+                same_name = [place for place in everywhere if place.endswith(f".{key}")]
+                guess = f"; did you mean '{same_name[0]}'?" if same_name else _did_you_mean(str(key), list(SECTIONS))
+                raise ValueError(f"Unknown key '{key}'{guess} Sections: {', '.join(SECTIONS)}.")
+            if not isinstance(section, Mapping):
+                raise ValueError(f"'{key}' is a section of settings, not {section!r}.")
+            overlay(SECTIONS[key](), section, key)
+        return overlay(default, {key: section for key, section in values.items() if hasattr(default, key)})
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no config file {path}.")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not YAML: {error}") from None
+    if not isinstance(values or {}, Mapping):
+        raise ValueError(f"{path.name} must hold sections such as 'fit:', not {type(values).__name__}.")
+    return values or {}
+
+
+def _preset_folder() -> Path:
+    """Return configs/, which lies inside the package in a wheel and beside it in the source tree."""
+    inside = Path(__file__).parent / "configs"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def _did_you_mean(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else "."
+
+
+def _coerced(value: Any, hint: Any, place: str) -> Any:
+    """Return a YAML value as the type a field asks for, or raise ValueError. YAML reads 1e-3 as text."""
+    options = get_args(hint)
+    if get_origin(hint) is Literal:
+        if value not in options:
+            raise ValueError(f"'{place}' must be one of {', '.join(map(str, options))}, not {value!r}.")
+        return value
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [option for option in options if option is not type(None)]
+        return None if value is None and len(rest) < len(options) else _coerced(value, rest[0], place)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list) or len(value) != len(options):
+            raise ValueError(f"'{place}' must be a list of {len(options)} values, not {value!r}.")
+        return tuple(_coerced(item, kind, place) for item, kind in zip(value, options, strict=True))
+    if hint is float and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+        return value
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "text", Path: "a path"}
+    raise ValueError(f"'{place}' must be {names.get(hint, hint)}, not {value!r}.")

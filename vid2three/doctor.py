@@ -1,0 +1,176 @@
+"""What is installed here, what each optional part would give, and whether the splats render: `vid2three doctor`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+State = Literal["ok", "absent", "broken"]
+LIBRARIES = ("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers")
+MARKS = {"ok": "ok", "absent": "--", "broken": "!!"}
+SELF_TEST_DB = 60.0  # two backends that draw the same picture agree far better than this
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    state: State
+    """absent: optional, and not here; broken: something that must be mended."""
+    what: str
+    """What was found, or what it would give."""
+    cure: str = ""
+    """What to do about it, in one line."""
+
+
+def examine(self_test: bool = True) -> list[Finding]:
+    """Look at everything; takes a few seconds, most of them to load torch."""
+    findings = [_versions(), _processors(), _torchvision(), *_cuda(), _h264(), _weights(), _blender(), _ffmpeg()]
+    findings.append(_nerfstudio())
+    return [*findings, _render()] if self_test else findings
+
+
+def table(findings: list[Finding]) -> str:
+    """Return findings as lines to print."""
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{MARKS[finding.state]}  {finding.name:<{width}}  {finding.what}")
+        if finding.cure:
+            lines.append(f"    {'':<{width}}  -> {finding.cure}")
+    broken = sum(finding.state == "broken" for finding in findings)
+    lines.append(f"{broken} to mend." if broken else "Nothing to mend. `--` marks what is optional and not here.")
+    return "\n".join(lines)
+
+
+def _versions() -> Finding:
+    from vid2three import __version__
+
+    found, missing = [f"vid2three {__version__}", f"Python {platform.python_version()}"], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("versions", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    return Finding("versions", "ok", ", ".join(found))
+
+
+def _processors() -> Finding:
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding("processors", "ok", f"{count}, {platform.machine()}; --threads takes fewer")
+
+
+def _torchvision() -> Finding:
+    """A torchvision that does not fit the torch beside it breaks transformers by merely being installed."""
+    if importlib.util.find_spec("torchvision") is None:
+        return Finding("torchvision", "ok", "not installed, which is best: nothing here needs it")
+    check = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=120)
+    if check.returncode == 0:
+        return Finding("torchvision", "ok", "installed, imports, not needed")
+    last = check.stderr.strip().splitlines()[-1] if check.stderr.strip() else "it stops without a word"
+    return Finding("torchvision", "broken", f"does not import ({last})", "pip uninstall torchvision")
+
+
+def _cuda() -> list[Finding]:
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if has_cuda:
+        cuda = Finding("CUDA", "ok", f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}")
+    else:
+        cuda = Finding("CUDA", "absent", "no device; everything runs on the CPU, a GPU would fit faster")
+    if importlib.util.find_spec("gsplat") is None:
+        gsplat = Finding("gsplat", "absent", "would render splats on a CUDA device", "pip install 'gsplat>=1.5.3,<1.6'")
+    elif has_cuda:
+        compiler = "nvcc found" if shutil.which("nvcc") else "nvcc not found, which its first use may need to compile"
+        gsplat = Finding("gsplat", "ok", f"{importlib.metadata.version('gsplat')}, {compiler}")
+    else:
+        gsplat = Finding("gsplat", "ok", f"{importlib.metadata.version('gsplat')}, idle without a CUDA device")
+    return [cuda, gsplat]
+
+
+def _h264() -> Finding:
+    from vid2three.video import has_h264
+
+    if has_h264():
+        return Finding("H.264", "ok", "PyAV brings libx264 for orbit.mp4 and turntable.mp4")
+    return Finding("H.264", "broken", "this PyAV has no libx264", "pip install --force-reinstall --only-binary av av")
+
+
+def _weights() -> Finding:
+    from generator.config import GenerateConfig
+    from generator.weights import card
+
+    model = GenerateConfig().model
+    try:
+        known = card(model)
+    except FileNotFoundError:
+        what = f"{model} is missing, so `make` cannot run"
+        return Finding("weights", "broken", what, "pip install --force-reinstall vid2three")
+    return Finding("weights", "ok", f"{known['name']}, licence {known['licence']}, sha256 {known['sha256'][:12]}")
+
+
+def _blender() -> Finding:
+    path = shutil.which("blender")
+    if path is None:
+        return Finding("Blender", "absent", "not on the PATH; mesh.glb opens there by File > Import > glTF 2.0")
+    return Finding("Blender", "ok", f"{_first_line([path, '--version'])}; File > Import > glTF 2.0 opens mesh.glb")
+
+
+def _ffmpeg() -> Finding:
+    path = shutil.which("ffmpeg")
+    if path is None:
+        return Finding("ffmpeg", "absent", "not needed: videos go through PyAV; would cut and convert your own")
+    return Finding("ffmpeg", "ok", _first_line([path, "-version"]))
+
+
+def _nerfstudio() -> Finding:
+    path = shutil.which("ns-train")
+    if path is None:
+        what = "not on the PATH; it reads a run folder as it is (transforms.json), in an environment of its own"
+        return Finding("nerfstudio", "absent", what)
+    return Finding("nerfstudio", "ok", f"{Path(path).name} found: ns-train splatfacto --data FOLDER")
+
+
+def _render() -> Finding:
+    """Draw a few splats with the fast rasteriser and with the slow one, and compare."""
+    import torch
+
+    from recon.camera import Cameras
+    from recon.metrics import psnr
+    from recon.render import render
+    from recon.splats import from_points
+
+    start = time.perf_counter()
+    generator = torch.Generator().manual_seed(0)
+    points = torch.nn.functional.normalize(torch.randn(200, 3, generator=generator), dim=1)
+    splats = from_points(points, torch.rand(200, 3, generator=generator), opacity=0.8)
+    w2c = torch.eye(4)
+    w2c[2, 3] = 4.0
+    cameras = Cameras(torch.tensor([[[60.0, 0, 24], [0, 60, 20], [0, 0, 1]]]), w2c[None], 40, 48)
+    fast, slow = (render(splats, cameras, backend=backend).rgb for backend in ("cpu", "reference"))
+    agreement, seconds = psnr(fast, slow), time.perf_counter() - start
+    what = f"200 splats, {seconds:.1f} s with compilation, fast and slow rasteriser agree to {agreement:.0f} dB"
+    if agreement < SELF_TEST_DB:
+        return Finding("self-test", "broken", what, "delete the __pycache__ folders of recon/ and try again")
+    return Finding("self-test", "ok", what)
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        output = ""
+    return output.splitlines()[0] if output else command[0]

@@ -1,0 +1,132 @@
+"""Binary glTF 2.0 of one mesh with vertex colours.
+
+Frame: glTF's, right-handed, y up, front +z, metres. In memory a mesh is z up with its front at -y and its vertex
+colours are sRGB bytes; glTF wants linear light, so COLOR_0 holds linear colours in 16 bits. Equal input, equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+
+from vid2three import __version__
+from vid2three.place import Y_UP_FROM_Z_UP, moved
+
+ROUGHNESS = 0.9  # matte: what was reconstructed has its highlights baked into the colours
+FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF's component types
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+NUMPY_TYPES = {5120: np.int8, 5121: np.uint8, 5122: np.int16, USHORT: np.uint16, UINT: np.uint32, FLOAT: np.float32}
+COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+
+
+def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras: dict[str, Any] | None = None) -> None:
+    """Write a z-up mesh as GLB; `name` becomes the object's name, `extras` is kept under asset.extras."""
+    turned = moved(mesh, Y_UP_FROM_Z_UP)
+    positions = np.asarray(turned.vertices, np.float32)
+    normals = np.asarray(turned.vertex_normals, np.float32)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = np.where(lengths > 0.5, normals / np.maximum(lengths, 1e-12), (0, 1, 0)).astype(np.float32)
+    colors = _linear_bytes(np.asarray(turned.visual.vertex_colors)[:, :3])  # type: ignore[union-attr]
+    chunks = [
+        (positions, FLOAT, "VEC3", ARRAY_BUFFER, {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}),
+        (normals, FLOAT, "VEC3", ARRAY_BUFFER, {}),
+        (colors, USHORT, "VEC4", ARRAY_BUFFER, {"normalized": True}),
+        (np.asarray(turned.faces, np.uint32).ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER, {}),
+    ]
+    views, accessors, body = [], [], b""
+    for index, (values, component, kind, target, facts) in enumerate(chunks):
+        data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data), "target": target})
+        accessors.append({"bufferView": index, "componentType": component, "count": len(values), "type": kind, **facts})
+        body += data  # every chunk is a multiple of four bytes long
+    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "material": 0, "mode": 4}
+    material = {
+        "name": name,
+        "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0, "roughnessFactor": ROUGHNESS},
+        "doubleSided": False,
+    }
+    header = {
+        "asset": {"version": "2.0", "generator": f"vid2three {__version__}", "extras": extras or {}},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": name, "mesh": 0}],
+        "meshes": [{"name": name, "primitives": [primitive]}],
+        "materials": [material],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(body)}],
+    }
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    size = 12 + 8 + len(text) + 8 + len(body)
+    path.write_bytes(
+        struct.pack("<4sII", b"glTF", 2, size)
+        + struct.pack("<I4s", len(text), b"JSON")
+        + text
+        + struct.pack("<I4s", len(body), b"BIN\0")
+        + body
+    )
+
+
+def load_mesh(path: Path) -> trimesh.Trimesh:
+    """Read a GLB that `save_mesh` wrote, z up again, with sRGB vertex colours. Raises ValueError for other files."""
+    header, body = _chunks(path)
+    try:
+        primitive = header["meshes"][0]["primitives"][0]
+        arrays = {key: _accessor(header, body, index) for key, index in primitive["attributes"].items()}
+        faces = _accessor(header, body, primitive["indices"]).reshape(-1, 3)
+        positions, colors = arrays["POSITION"], arrays["COLOR_0"]
+    except (KeyError, IndexError, ValueError):
+        raise ValueError(f"{path} is not a mesh that vid2three wrote; run `vid2three make` again.") from None
+    mesh = trimesh.Trimesh(positions, faces, vertex_colors=_srgb_bytes(colors[:, :3]), process=False)
+    return moved(mesh, np.linalg.inv(Y_UP_FROM_Z_UP))
+
+
+def load_header(path: Path) -> dict[str, Any]:
+    """Read the JSON part of a GLB."""
+    return _chunks(path)[0]
+
+
+def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
+    """Decode sRGB values in [0,1] (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Undo `srgb_to_linear`."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _linear_bytes(srgb: np.ndarray) -> np.ndarray:
+    """Turn sRGB bytes [V,3] into linear 16-bit RGBA [V,4]."""
+    linear = np.round(65535 * srgb_to_linear(srgb / 255)).astype(np.uint16)
+    return np.concatenate([linear, np.full((len(linear), 1), 65535, np.uint16)], axis=1)
+
+
+def _srgb_bytes(linear: np.ndarray) -> np.ndarray:
+    return np.round(255 * linear_to_srgb(linear / 65535)).astype(np.uint8)
+
+
+def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
+    data = path.read_bytes()
+    if len(data) < 28 or data[:4] != b"glTF":
+        raise ValueError(f"{path} is no GLB file; run `vid2three make` again.")
+    (length,) = struct.unpack_from("<I", data, 12)
+    return json.loads(data[20 : 20 + length]), data[28 + length :]
+
+
+def _accessor(header: dict[str, Any], body: bytes, index: int) -> np.ndarray:
+    accessor = header["accessors"][index]
+    view = header["bufferViews"][accessor["bufferView"]]
+    columns = COMPONENTS[accessor["type"]]
+    kind = np.dtype(NUMPY_TYPES[accessor["componentType"]]).newbyteorder("<")
+    return np.frombuffer(body, kind, accessor["count"] * columns, view["byteOffset"]).reshape(-1, columns)
+
+
+MESH_LOADERS = {".glb": load_mesh}
+MESH_SAVERS = {".glb": save_mesh}

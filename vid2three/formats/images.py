@@ -1,0 +1,62 @@
+"""Pictures: 8-bit RGB or RGBA files in and out, and 16-bit depth maps. sRGB, straight (not premultiplied) colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+DEPTH_UNIT = 1e-3  # world units a step of a depth PNG, nerfstudio's default; 65 units at most
+
+
+def load_image(path: Path) -> np.ndarray:
+    """Read a picture as uint8 [H,W,3], or [H,W,4] where the file has transparency. No rotation by EXIF.
+
+    Raises FileNotFoundError for a missing file and ValueError for a broken one.
+    """
+    with _opened(path) as image:
+        try:
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            if image.mode.startswith("I"):  # 16-bit grey
+                grey = (np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=2)
+            return np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ValueError(f"The picture {path} is broken ({error}); replace it or drop its frame.") from None
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return height and width without decoding the picture; errors as in `load_image`."""
+    with _opened(path) as image:
+        return image.height, image.width
+
+
+def save_image(path: Path, pixels: np.ndarray) -> None:
+    """Write uint8 [H,W,3] or [H,W,4] as PNG."""
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path, format="PNG", optimize=False, compress_level=6)
+
+
+def load_depth(path: Path) -> np.ndarray:
+    """Read a depth map as float32 [H,W] in world units, 0 where there is none."""
+    with _opened(path) as image:
+        return np.asarray(image, np.float32) * np.float32(DEPTH_UNIT)
+
+
+def save_depth(path: Path, depth: np.ndarray) -> None:
+    """Write z [H,W] in world units as a 16-bit PNG in steps of DEPTH_UNIT."""
+    steps = np.round(np.asarray(depth, np.float64) / DEPTH_UNIT)
+    if steps.max(initial=0) > 65535:
+        most = 65535 * DEPTH_UNIT
+        raise ValueError(f"A depth of {depth.max():.1f} does not fit a depth map; the limit is {most} units.")
+    Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG", compress_level=6)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"The picture {path} does not exist; check file_path in the JSON.") from None
+    except (OSError, SyntaxError, ValueError):
+        raise ValueError(f"{path} is no picture that can be read; replace it or drop its frame.") from None

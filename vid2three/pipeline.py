@@ -1,0 +1,104 @@
+"""The walk: a prompt or pictures become an asset. `make` is these steps and little else; vid2three.stages has each one.
+
+Everything that can be checked is checked before any long work starts, and raises ValueError or FileNotFoundError with
+the cure. Called again with the same arguments, a walk goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from generator.config import GenerateConfig, TrainConfig
+from vid2three import stages
+from vid2three.capture import digest, load_views
+from vid2three.config import MakeConfig, ReconstructConfig, check_export
+from vid2three.convert import export
+from vid2three.run import Progress, Run, no_progress, open_run
+
+__all__ = ["export", "generate", "make", "reconstruct", "train"]
+
+
+def make(
+    prompt: str,
+    output: Path | str | None = None,
+    config: MakeConfig | None = None,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Run:
+    """Make an asset from a prompt: clip, splats, mesh, preview and turntable in one run folder.
+
+    The folder is named after the prompt unless `output` says otherwise. Same prompt, seed and config: same files.
+    """
+    config = config or MakeConfig()
+    check_export(config.export)
+    expansion = stages.checked_prompt(prompt, seed, config.generate)
+    folder = Path(output) if output else stages.default_folder(prompt, seed)
+    arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
+    facts = stages.generated_facts(prompt, expansion.text, config.generate.model)
+    run = open_run(folder, arguments, facts, overwrite=overwrite)
+    progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+    stages.clip(run, config.generate, progress)
+    stages.splats(run, config.fit, progress)
+    stages.mesh(run, config.mesh, config.export, progress)
+    stages.show(run, config.export, progress)
+    return run
+
+
+def generate(
+    prompt: str,
+    output: Path | str | None = None,
+    config: GenerateConfig | None = None,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Run:
+    """Make only the orbit clip of a prompt: orbit.mp4, views with alpha and depth, cameras, and a preview."""
+    config = config or GenerateConfig()
+    expansion = stages.checked_prompt(prompt, seed, config)
+    folder = Path(output) if output else stages.default_folder(prompt, seed)
+    arguments = {"command": "generate", "prompt": prompt.strip(), "seed": seed, "config": {"generate": asdict(config)}}
+    facts = stages.generated_facts(prompt, expansion.text, config.model)
+    run = open_run(folder, arguments, facts, overwrite=overwrite)
+    progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+    stages.clip(run, config, progress)
+    stages.show_clip(run, progress)
+    return run
+
+
+def reconstruct(
+    source: Path | str,
+    output: Path | str | None = None,
+    config: ReconstructConfig | None = None,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Run:
+    """Make an asset from pictures with cameras: a folder with transforms.json, or the path of such a JSON file."""
+    config = config or ReconstructConfig()
+    source = Path(source)
+    stages.check_seed(seed)
+    check_export(config.export)
+    views = load_views(source)
+    name = stages.source_name(source)
+    folder = Path(output) if output else Path(stages.slug(name))
+    pictures = {"name": name, "sha256": digest(source)}
+    arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
+    run = open_run(folder, arguments, stages.reconstructed_facts(name), overwrite=overwrite)
+    stages.views(run, views, config.input, progress)
+    stages.splats(run, config.fit, progress)
+    stages.mesh(run, config.mesh, config.export, progress)
+    stages.show(run, config.export, progress)
+    return run
+
+
+def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
+    """Train a generator from nothing and return the file of its weights; call it again to go on."""
+    from generator.train import train as train_generator
+
+    return train_generator(config, log=log)
