@@ -64,11 +64,11 @@ def make_clip(
 def encode_depth(depth: np.ndarray, alpha: np.ndarray, radius: float) -> np.ndarray:
     """Map z [F,H,W] to [0,1], 0.5 at the subject's centre and 1 at its far side; the background takes the nearest
     subject pixel's value, so that no step at the silhouette has to be coded."""
-    encoded = np.asarray(np.clip((depth - radius) / 2 + 0.5, 0, 1))
+    encoded = np.clip((depth - radius) / 2 + 0.5, 0, 1)
     for frame, covered in zip(encoded, alpha > 0, strict=True):
         if covered.any():
-            rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
-            frame[:] = frame[rows, columns]
+            nearest = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+            frame[:] = frame[tuple(np.asarray(nearest))]
         else:
             frame[:] = 0.5
     return encoded

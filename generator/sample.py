@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -47,11 +47,13 @@ def generate(
 ) -> Clip:
     """Generate the orbit clip of a prompt. The same seed gives the same clip on one machine.
 
-    Raises ValueError where the prompt is empty or the size is not one the model can make.
+    Raises ValueError where the prompt names nothing or the settings are none that the model can make, and
+    FileNotFoundError where there is no such model.
     """
     check(config)
     caption = expand(prompt).text
-    vae, dit, _ = _load(model_path(config.model))
+    path = model_path(config.model)
+    vae, dit, _ = _load(path, path.stat().st_mtime_ns)
     orbit = Orbit(config.elevation_deg, config.fov_deg)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
@@ -81,11 +83,21 @@ def generate(
 def check(config: GenerateConfig) -> None:
     """Raise ValueError where the settings name a clip that the model cannot make."""
     if config.num_frames < 2 or config.num_frames % TIME:
-        raise ValueError(f"An orbit has an even number of frames, not {config.num_frames}.")
-    if config.height % (2 * SPACE) or config.width % (2 * SPACE) or min(config.height, config.width) < 2 * SPACE:
-        raise ValueError(f"Height and width must be multiples of {2 * SPACE}, not {config.height} and {config.width}.")
+        even = max(config.num_frames + config.num_frames % TIME, 2)
+        raise ValueError(f"An orbit has an even number of frames, not {config.num_frames}: try {even}.")
+    unit = 2 * SPACE
+    if config.height % unit or config.width % unit or min(config.height, config.width) < unit:
+        height, width = (max(round(side / unit), 1) * unit for side in (config.height, config.width))
+        raise ValueError(
+            f"Height and width must be multiples of {unit}, not {config.height} and {config.width}: "
+            f"try {height} and {width}."
+        )
     if config.steps < 1:
-        raise ValueError(f"The sampler needs at least one step, not {config.steps}.")
+        raise ValueError(f"The sampler needs at least one step, not {config.steps}: try 24.")
+    if not config.shift > 0:
+        raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
+    if config.fps < 1:
+        raise ValueError(f"A clip has at least one frame a second, not {config.fps}: try 8.")
     if not 10 <= config.fov_deg <= 90:
         raise ValueError(f"The field of view must lie between 10 and 90 degrees, not at {config.fov_deg}.")
     if not abs(config.elevation_deg) <= 80:
@@ -93,8 +105,8 @@ def check(config: GenerateConfig) -> None:
     model_path(config.model)
 
 
-@cache
-def _load(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
+@lru_cache(maxsize=2)
+def _load(path: Path, _modified_ns: int) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
     return load_model(path)
 
 

@@ -38,7 +38,7 @@ def meant(word: str) -> str:
         return word
     known = sorted(other for other, says in all_words().items() if says and len(other) > 2)
     swapped = [other for other in known if other[0] == word[0] and sorted(other) == sorted(word)]
-    return (swapped or difflib.get_close_matches(word, known, 1, 0.8) or [word])[0]
+    return (swapped or difflib.get_close_matches(word, known, 1, 0.75) or [word])[0]
 
 
 @cache
@@ -47,6 +47,7 @@ def _english() -> frozenset[str]:
     return frozenset(load_text_encoder().tokenizer.get_vocab())
 
 
+@cache
 def nearest_category(text: str) -> str:
     """Return the category whose nouns are nearest in meaning."""
     names, vectors = _category_vectors()
@@ -65,6 +66,7 @@ def _sentence(noun: str) -> str:
     return f"A 3D model of a {noun}."  # one word alone says too little: an apple is then an android
 
 
+@cache
 def nearest_word(word: str, category: str) -> str:
     """Return the word nearest in meaning that says something about a category; "" where none is near."""
     words, vectors = _word_vectors(category)

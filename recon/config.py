@@ -11,10 +11,22 @@ class FitConfig:
 
     num_splats: int = 10000
     """Splats at the end, at most."""
-    iterations: int = 1500
+    iterations: int = 1000
     """Steps of the optimisation, one view each."""
     sh_degree: int = 1
     """Degree of the spherical harmonics; 0 gives one colour a splat, 3 follows highlights."""
+    start_share: float = 0.5
+    """Share of the splats that are there from the start; the rest join where the pictures are worst."""
+    grow_share: float = 0.1
+    """Share of the splats that are split or moved each time."""
+    alpha_weight: float = 0.3
+    """Weight of coverage against colour."""
+    coarse: float = 0.5
+    """Size of the pictures in the first steps, as a share of their full size."""
+    coarse_share: float = 0.0
+    """Share of the steps that look at the smaller pictures."""
+    antialiased: bool = False
+    """Weaken splats smaller than a pixel; the viewer must do the same (Mip-Splatting)."""
 
 
 @dataclass(frozen=True)

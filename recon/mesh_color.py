@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import sparse
+from scipy import ndimage, sparse
 from torch.nn.functional import grid_sample
 
 from recon.camera import project
 from recon.mesh_render import rasterize
 from recon.views import Views
 
-SHARPNESS = 4  # power of the cosine a view is weighted with: looks head-on count most
-MIN_COSINE = 0.15
+MIN_COSINE = 0.15  # views at a flatter angle show nothing of a vertex
+JUMP = 16.0  # in depth between neighbours, in widths of a pixel: more than a surface at MIN_COSINE makes
 SOLID = 0.9  # least alpha of a pixel that is believed: mixed edge pixels carry the background
 TONE = 0.1  # colours further from the median than this count little
 
@@ -33,16 +33,29 @@ def paint(
     """
     drawn = [rasterize(vertices, faces, views.cameras[n]) for n in range(len(views))]
     depths = np.stack([depth for _, _, depth in drawn])
-    colors, weights = _samples(vertices, normals, views, depths, tolerance)
+    clean = _clean_pixels(views, depths)
+    colors, weights = _samples(vertices, normals, views, depths, clean, tolerance)
     blended, seen = _robust_blend(colors, weights)
     spread = _spread(blended, seen, faces)
-    return _fitted(spread, faces, drawn, views, rounds), float(seen.mean())
+    return _fitted(spread, faces, drawn, views, clean, rounds), float(seen.mean())
+
+
+def _clean_pixels(views: Views, depths: np.ndarray) -> np.ndarray:
+    """Tell which pixels [N,H,W] show one surface alone: no background mixed in, and no jump in depth beside them."""
+    focal = views.cameras.K[:, 0, 0].numpy()[:, None, None]
+    high = ndimage.maximum_filter(depths, size=(1, 3, 3))
+    low = -ndimage.maximum_filter(np.where(depths > 0, -depths, -np.inf), size=(1, 3, 3))
+    clean = (depths > 0) & (high - low < JUMP * depths / focal)
+    return clean if views.alphas is None else clean & (views.alphas.numpy() > SOLID)
 
 
 def _samples(
-    vertices: np.ndarray, normals: np.ndarray, views: Views, depths: np.ndarray, tolerance: float
+    vertices: np.ndarray, normals: np.ndarray, views: Views, depths: np.ndarray, clean: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each view shows at each vertex: colours [N,V,3] and weights [N,V], 0 where it doesn't see it."""
+    """Return what each view shows at each vertex: colours [N,V,3] and weights [N,V], 0 where it doesn't see it.
+
+    The weight is how large the surface around the vertex appears: its cosine over the squared distance.
+    """
     points = torch.from_numpy(vertices.astype(np.float32))
     uv, z = project(points, views.cameras)  # [N,V,2], [N,V]
     height, width = views.cameras.height, views.cameras.width
@@ -54,24 +67,28 @@ def _samples(
     column, row = (uv[..., axis].nan_to_num(-1).clamp(-1, 1e6).floor().long().numpy() for axis in (0, 1))
     inside = (column >= 0) & (row >= 0) & (column < width) & (row < height) & (z.numpy() > 0)
     view = np.arange(len(views))[:, None]
-    nearest = depths[view, np.where(inside, row, 0), np.where(inside, column, 0)]
+    row, column = np.where(inside, row, 0), np.where(inside, column, 0)
     toward = views.cameras.centers[:, None] - points
     distance = toward.norm(dim=-1).numpy()
     cosine = (toward * torch.from_numpy(normals.astype(np.float32))).sum(dim=-1).numpy() / distance
-    seen = inside & (nearest > 0) & (z.numpy() < nearest + tolerance) & (cosine > MIN_COSINE)
-    seen &= read[:, 3].numpy() > SOLID
-    return colors, np.where(seen, np.maximum(cosine, 0) ** SHARPNESS / distance**2, 0.0)
+    seen = inside & clean[view, row, column] & (cosine > MIN_COSINE)
+    seen &= z.numpy() < depths[view, row, column] + tolerance
+    return colors, np.where(seen, cosine / distance**2, 0.0)
 
 
 def _robust_blend(colors: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average colours [N,V,3] near their weighted median; returns [V,3] and which vertices any view sees [V]."""
+    """Average colours [N,V,3] near their weighted median; returns [V,3] and which vertices any view sees [V].
+
+    For the median all views count that see the vertex well, for the average those that look at it head-on.
+    """
     order = np.argsort(colors, axis=0, kind="stable")
     sorted_weights = np.take_along_axis(np.broadcast_to(weights[..., None], colors.shape), order, axis=0)
     running = np.cumsum(sorted_weights, axis=0)
     middle = np.argmax(running >= 0.5 * running[-1:], axis=0)[None]
     median = np.take_along_axis(np.take_along_axis(colors, order, axis=0), middle, axis=0)
     apart = np.linalg.norm(colors - median, axis=-1) / TONE
-    weights = weights / (1.0 + apart**2) ** 2
+    weights = weights**4 / (1.0 + apart**2) ** 2
+    weights /= np.maximum(weights.max(axis=0), 1e-30)
     total = weights.sum(axis=0)
     return (weights[..., None] * colors).sum(axis=0) / np.maximum(total, 1e-12)[:, None], total > 0
 
@@ -105,16 +122,14 @@ def _fitted(
     faces: np.ndarray,
     drawn: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
     views: Views,
+    clean: np.ndarray,
     rounds: int,
 ) -> np.ndarray:
     """Move vertex colours until the drawn mesh comes nearest to the pictures, with two rounds of reweighting."""
     pixels, targets = [], []
     for n, (face, weights, _) in enumerate(drawn):
-        solid = face >= 0
-        if views.alphas is not None:
-            solid &= views.alphas[n].numpy() > SOLID
-        pixels.append((faces[face[solid]], weights[solid]))
-        targets.append(views.images[n].numpy()[solid])
+        pixels.append((faces[face[clean[n]]], weights[clean[n]]))
+        targets.append(views.images[n].numpy()[clean[n]])
     corner = np.concatenate([c for c, _ in pixels])  # [P,3] vertices
     weight = np.concatenate([w for _, w in pixels])  # [P,3]
     target = np.concatenate(targets).astype(np.float64)  # [P,3] rgb

@@ -19,6 +19,7 @@ from recon.hull import bilinear
 
 FAR = 1e9  # stands for infinity, which fast maths must not meet
 MIN_COSINE = 0.05  # surfaces seen at a flatter angle say nothing
+BACK_REACH = 2.0  # voxels before and behind a surface that tell which side of it is inside
 BACKGROUND_WEIGHT = 0.5  # of a voxel before empty background, where a surface seen head-on weighs 1
 
 
@@ -62,6 +63,7 @@ def fuse_masks(alphas: np.ndarray, matrices: np.ndarray, grid: Grid, truncation:
 def fuse_depths(
     depths: np.ndarray,
     alphas: np.ndarray,
+    trusted: np.ndarray,
     K: np.ndarray,
     matrices: np.ndarray,
     grid: Grid,
@@ -70,10 +72,11 @@ def fuse_depths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average the views' distances: returns the distance [X,Y,Z] and its weight, 0 where no view sees the voxel.
 
-    `depths` are z [N,H,W], 0 where empty, `alphas` [N,H,W], `matrices` K [R|t]. Work is done where `near_solid`
-    [X,Y,Z] is true only.
+    `depths` are z [N,H,W], 0 where empty; surfaces that are not `trusted`, bool [N,H,W], say nothing. `matrices` are
+    K [R|t]. Work is done where `near_solid` [X,Y,Z] is true only; unseen voxels count as inside.
     """
     slants, weights = slants_and_weights(depths, K)
+    weights *= trusted
     distances = np.stack([mask_distance(alpha) for alpha in alphas])
     return _fuse_depths(
         depths.astype(np.float32),
@@ -108,6 +111,20 @@ def mask_distance(alpha: np.ndarray) -> np.ndarray:
     coarse += np.where(inside, 0.0, np.asarray(distance_transform_edt(~inside)) - 0.5)
     soft = (alpha > 0.02) & (alpha < 0.98)
     return np.where(soft & (np.abs(coarse) < 1.5), 0.5 - alpha, coarse).astype(np.float32)
+
+
+def back_faces(depths: np.ndarray, K: np.ndarray, c2w: np.ndarray, grid: Grid, field: np.ndarray) -> np.ndarray:
+    """Tell which pixels [N,H,W] look at a surface of a known field from its inside, through a gap somewhere else."""
+    return _back_faces(depths, K, c2w, grid.origin, grid.voxel, field)
+
+
+def averaged(
+    field: np.ndarray, weight: np.ndarray, other: np.ndarray, other_weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join two results of `fuse_depths` on one grid."""
+    total = weight + other_weight
+    joined = (field * weight + other * other_weight) / np.maximum(total, 1e-12)
+    return np.where(total > 0, joined, field), total
 
 
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", cache=True)
@@ -147,6 +164,36 @@ def slants_and_weights(depths, K):
                 slants[n, row, column] = slant
                 weights[n, row, column] = cosine * (0.1 if gap_u > jump or gap_v > jump else 1.0)
     return slants, weights
+
+
+@numba.njit(nogil=True, error_model="numpy", cache=True)
+def _back_faces(depths, K, c2w, origin, voxel, field):
+    num, height, width = depths.shape
+    seen = np.zeros((num, height, width), np.bool_)
+    for n in range(num):
+        for row in range(height):
+            for column in range(width):
+                z = depths[n, row, column]
+                if z <= 0.0:
+                    continue
+                x, y = (column + 0.5 - K[n, 0, 2]) / K[n, 0, 0], (row + 0.5 - K[n, 1, 2]) / K[n, 1, 1]
+                step = BACK_REACH * voxel / np.sqrt(x * x + y * y + 1.0)
+                before = _field_at(field, c2w[n], origin, voxel, x, y, z - step)
+                behind = _field_at(field, c2w[n], origin, voxel, x, y, z + step)
+                seen[n, row, column] = before < 0.0 and behind > 0.0
+    return seen
+
+
+@numba.njit(nogil=True, error_model="numpy", cache=True)
+def _field_at(field, c2w, origin, voxel, x, y, z):
+    """Read a field at the point of depth z on the ray (x, y, 1) of a camera; outside the grid it is free."""
+    index = np.empty(3, np.int64)
+    for axis in range(3):
+        place = c2w[axis, 0] * x * z + c2w[axis, 1] * y * z + c2w[axis, 2] * z + c2w[axis, 3]
+        index[axis] = int(np.floor((place - origin[axis]) / voxel))
+        if index[axis] < 0 or index[axis] >= field.shape[axis]:
+            return np.float32(voxel)
+    return field[index[0], index[1], index[2]]
 
 
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", inline="always")
@@ -227,7 +274,7 @@ def _fuse_depths(depths, slants, weights, distances, matrices, xs, ys, zs, trunc
                         weight *= 1.0 + distance / truncation
                     sum_distance += weight * min(distance, truncation)
                     sum_weight += weight
-                if sum_weight > 1e-3:
+                if sum_weight > 0.0:
                     field[i, j, k] = sum_distance / sum_weight
                     total[i, j, k] = sum_weight
     return field, total

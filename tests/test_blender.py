@@ -6,10 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image
 
+import vid2three
+from generator.grammar import Attributes, make_scene
+from generator.rays import intrinsics, orbit_c2w, orbit_radius
+from generator.tracer import trace_clip
+from recon.camera import Cameras, invert_rigid
+from recon.config import FitConfig, MeshConfig
+from vid2three.config import ExportConfig, ReconstructConfig
 from vid2three.formats.glb import save_mesh, srgb_to_linear
+from vid2three.formats.images import save_image
+from vid2three.formats.transforms import save_transforms
 from vid2three.place import moved, placement
 
 RED, GREEN, BLUE, WHITE = (200, 40, 30), (40, 170, 60), (30, 60, 200), (230, 230, 230)
@@ -35,11 +45,16 @@ def statue() -> trimesh.Trimesh:
 
 
 def open_in_blender(python: str, mesh: trimesh.Trimesh, folder: Path, side: str) -> tuple[dict, np.ndarray]:
-    """Return Blender's report and its picture, uint8 [64,64,4], of a mesh in our world frame, written as GLB."""
+    """Write a mesh of our world frame as GLB and look at it."""
     save_mesh(folder / "mesh.glb", mesh, name="statue")
+    return look(python, folder / "mesh.glb", folder, side)
+
+
+def look(python: str, file: Path, folder: Path, side: str) -> tuple[dict, np.ndarray]:
+    """Return Blender's report on a GLB, and its picture, uint8 [64,64,4], from a side of the world."""
     script = Path(__file__).with_name("blender_script.py")
     result = subprocess.run(
-        [python, str(script), "mesh.glb", "report.json", str(folder / "picture.png"), side],
+        [python, str(script), str(file), "report.json", str(folder / "picture.png"), side],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -116,3 +131,50 @@ def test_canary_a_mesh_that_lies_on_its_back_fails_every_check(blender_python, s
     for check, seen in ((check_upright, report), (check_front, report), (check_picture, picture)):
         with pytest.raises(AssertionError):
             check(seen)
+
+
+@pytest.fixture(scope="module")
+def captured_mug(tmp_path_factory) -> tuple[Path, np.ndarray]:
+    """A folder with transforms.json and 12 traced pictures of a red mug with a blue handle, and its front picture."""
+    c2w, K = orbit_c2w(12, 15, orbit_radius(40)), intrinsics(40, 64, 64)
+    scene = make_scene(Attributes("mug", "round", "red", "blue", "plain", "matte"), np.random.default_rng(1))
+    trace = trace_clip(scene, c2w, K, 64, 64)
+    color = (trace.rgb - 255 * (1 - trace.alpha[..., None])) / trace.alpha[..., None].clip(1e-3)  # straight again
+    rgba = np.concatenate([color.clip(0, 255), 255 * trace.alpha[..., None]], axis=3).round().astype(np.uint8)
+    folder = tmp_path_factory.mktemp("mug")
+    names = [f"{index:03}.png" for index in range(len(rgba))]
+    for name, picture in zip(names, rgba, strict=True):
+        save_image(folder / name, picture)
+    w2c = invert_rigid(torch.from_numpy(c2w)).float()
+    save_transforms(folder / "transforms.json", Cameras(torch.tensor(K).float().repeat(12, 1, 1), w2c, 64, 64), names)
+    return folder, rgba[0]
+
+
+def handle_offset(picture: np.ndarray) -> float:
+    """Return how far right of the red the blue lies, below the mug's blue rim, as a share of the solid width."""
+    rgb, solid = picture[..., :3].astype(int), picture[..., 3] > 200
+    rows = np.argwhere(solid)[:, 0]
+    solid[: rows.min() + np.ptp(rows) // 3] = False
+    red = np.argwhere(solid & (rgb[..., 0] - rgb[..., 2] > 50))[:, 1]
+    blue = np.argwhere(solid & (rgb[..., 2] - rgb[..., 0] > 30))[:, 1]
+    assert min(len(red), len(blue)) > 10, (len(red), len(blue))
+    return float(blue.mean() - red.mean()) / np.ptp(np.argwhere(solid)[:, 1])
+
+
+@pytest.mark.slow
+def test_blender_shows_a_reconstructed_mug_as_the_front_camera_saw_it(blender_python, captured_mug, tmp_path):
+    folder, front = captured_mug
+    config = ReconstructConfig(
+        fit=FitConfig(num_splats=3000, iterations=300),
+        mesh=MeshConfig(num_faces=4000, resolution=96),
+        export=ExportConfig(height_m=0.1, pivot="base", turntable_frames=2, turntable_size=256),
+    )
+    run = vid2three.reconstruct(folder, tmp_path / "run", config)
+    report, picture = look(blender_python, run.folder / "mesh.glb", tmp_path, "-y")
+    low, high = np.min(report["vertices"], axis=0), np.max(report["vertices"], axis=0)
+    assert high[2] - low[2] == pytest.approx(0.1, rel=1e-3)
+    assert low[2] == pytest.approx(0, abs=1e-5)
+    assert handle_offset(picture) == pytest.approx(handle_offset(front), abs=0.15)
+    assert handle_offset(front) > 0.3
+    rgb = picture[picture[..., 3] > 200][:, :3].astype(int)
+    assert (rgb[:, 0] - rgb[:, 1:].max(1) > 40).mean() > 0.4

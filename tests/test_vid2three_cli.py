@@ -142,7 +142,7 @@ def test_a_missing_input_is_named(capsys, tmp_path):
 @pytest.mark.parametrize("prompt", ["", "   ", "…!?"])
 def test_an_empty_prompt_gets_an_example(capsys, tmp_path, prompt):
     said = complaint(capsys, "make", prompt, "-o", str(tmp_path / "run"))
-    assert "prompt is empty" in said
+    assert "a red mug with a blue handle" in said
     assert not (tmp_path / "run").exists()
 
 
@@ -169,6 +169,7 @@ def test_a_folder_with_another_run_is_kept(capsys, orbit, tmp_path):
         (["--generate.model", "orbit-xxl"], "no model 'orbit-xxl'"),
         (["--export.height-m", "-1"], "positive number of metres"),
         (["--export.turntable-size", "100"], "even and 256 or more"),
+        (["--fit.num-splats", "2"], "at least 4 splats"),
         (["--seed", "-1"], "seed must lie between"),
         (["--threads", "0"], "--threads must be 1 or more"),
     ],

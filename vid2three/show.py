@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,45 +28,34 @@ TURNTABLE_FPS = 24
 BATCH = 8  # cameras rendered at once: bounds the memory
 
 
-def scores(views: Views, splats: Splats, mesh: trimesh.Trimesh | None) -> dict[str, float]:
-    """Measure splats and mesh (in the world) against the views they were fitted to.
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a walk came to, all of it in the world of the cameras."""
 
-    PSNR in dB on white; IoU of the silhouettes where the views have alphas. These are not held-out views.
+    views: Views
+    splats: Splats
+    antialiased: bool
+    """How the splats were fitted, and so how they must be drawn."""
+    mesh: trimesh.Trimesh
+
+
+def scores(result: Result) -> dict[str, float]:
+    """Measure splats and mesh against the views they were fitted to, which are not held out.
+
+    PSNR in dB on white; IoU of the silhouettes where the views have alphas.
     """
-    rgb, alpha = _rendered(splats, views.cameras)
-    result = {"psnr_db": psnr(rgb, composited(views))}
+    views = result.views
+    rgb, alpha = _rendered(result, views.cameras)
+    measured = {"psnr_db": psnr(rgb, composited(views))}
     if views.alphas is not None:
-        result["silhouette_iou_splats"] = silhouette_iou(alpha, views.alphas)
-        if mesh is not None:
-            result["silhouette_iou_mesh"] = silhouette_iou(render_mesh(mesh, views.cameras).alpha, views.alphas)
-    return {name: round(value, 4) for name, value in result.items()}
+        measured["silhouette_iou_splats"] = silhouette_iou(alpha, views.alphas)
+        measured["silhouette_iou_mesh"] = silhouette_iou(render_mesh(result.mesh, views.cameras).alpha, views.alphas)
+    return {name: round(value, 4) for name, value in measured.items()}
 
 
-def save_preview(
-    path: Path,
-    manifest: dict[str, Any],
-    views: Views,
-    splats: Splats,
-    mesh: trimesh.Trimesh | None,
-    measured: dict[str, float],
-) -> None:
+def save_preview(path: Path, manifest: dict[str, Any], result: Result, measured: dict[str, float]) -> None:
     """Write the contact sheet: views above, the splats from the same cameras below, the mesh from four sides last."""
-    row = _views_row(manifest, views)
-    chosen = _evenly(len(views), NUM_COLUMNS)
-    _, tile_width = tile_size(row.pictures, len(chosen))
-    scale = max(1.0, tile_width / views.cameras.width)
-    size = round(scale * views.cameras.height), round(scale * views.cameras.width)
-    rendered, _ = _rendered(splats, resized(views.cameras[chosen], *size))
-    note = f"{len(splats):,} of them, from the same cameras, {measured['psnr_db']:.1f} dB"
-    rows = [row, Row("Splats", note, _pictures(rendered))]
-    if mesh is not None:
-        white = torch.ones(3)
-        sides = four_sides(views.cameras, splats, tile_size([np.zeros((1, 1, 3))], 4)[1])
-        drawn = render_mesh(mesh, sides, background=white, shaded=True).rgb
-        captions = SIDES if "prompt" in manifest else tuple(f"{angle}°" for angle in (0, 90, 180, 270))
-        closed = "closed, " if mesh.is_watertight else ""
-        note = f"{len(mesh.faces):,} triangles, {closed}with vertex colours"
-        rows.append(Row("Mesh", note, _pictures(drawn), captions))
+    rows = [_views_row(manifest, result.views), _splats_row(result, measured["psnr_db"]), _mesh_row(manifest, result)]
     save_image(path, contact_sheet(_title(manifest), _subtitle(manifest), rows))
 
 
@@ -74,18 +64,39 @@ def save_clip_preview(path: Path, manifest: dict[str, Any], views: Views) -> Non
     save_image(path, contact_sheet(_title(manifest), _subtitle(manifest), [_views_row(manifest, views)]))
 
 
-def save_turntable(path: Path, views: Views, splats: Splats, num_frames: int, size: int) -> None:
+def save_turntable(path: Path, result: Result, num_frames: int, size: int) -> None:
     """Write the splats turning on white, once around, in `num_frames` frames of `size` x `size` pixels."""
-    cameras = turntable(views.cameras, splats, num_frames, size, views.alphas is not None)
-    rgb, _ = _rendered(splats, cameras)
+    has_alphas = result.views.alphas is not None
+    rgb, _ = _rendered(result, turntable(result.views.cameras, result.splats, num_frames, size, has_alphas))
     save_video(path, np.stack(_pictures(rgb)), TURNTABLE_FPS)
 
 
 def _views_row(manifest: dict[str, Any], views: Views) -> Row:
     what = "Generated orbit" if "prompt" in manifest else "Pictures"
     size = f"{views.cameras.width} x {views.cameras.height}"
-    chosen = _evenly(len(views), NUM_COLUMNS)
-    return Row(what, f"{len(views)} frames of {size} pixels", _pictures(composited(views[chosen])))
+    shown = composited(views[_evenly(len(views), NUM_COLUMNS)])
+    return Row(what, f"{len(views)} frames of {size} pixels", _pictures(shown))
+
+
+def _splats_row(result: Result, psnr_db: float) -> Row:
+    """Draw the splats from the cameras of the row above, large enough for their tiles."""
+    cameras = result.views.cameras[_evenly(len(result.views), NUM_COLUMNS)]
+    _, tile_width = tile_size([np.empty((cameras.height, cameras.width, 3))], len(cameras))
+    scale = max(1.0, tile_width / cameras.width)
+    rgb, _ = _rendered(result, resized(cameras, round(scale * cameras.height), round(scale * cameras.width)))
+    return Row("Splats", f"{len(result.splats):,} of them, from the same cameras, {psnr_db:.1f} dB", _pictures(rgb))
+
+
+def _mesh_row(manifest: dict[str, Any], result: Result) -> Row:
+    mesh = result.mesh
+    sides = four_sides(result.views.cameras, result.splats, tile_size([np.empty((1, 1, 3))], 4)[1])
+    colored, shaded = (
+        render_mesh(mesh, sides, background=torch.ones(3), shaded=is_lit).rgb for is_lit in (False, True)
+    )
+    drawn = (colored + shaded) / 2  # the colours hold light already; half the shading still shows the form
+    captions = SIDES if "prompt" in manifest else tuple(f"{angle}°" for angle in (0, 90, 180, 270))
+    closed = "closed, " if mesh.is_watertight else ""
+    return Row("Mesh", f"{len(mesh.faces):,} triangles, {closed}with vertex colours", _pictures(drawn), captions)
 
 
 def _title(manifest: dict[str, Any]) -> str:
@@ -98,11 +109,12 @@ def _subtitle(manifest: dict[str, Any]) -> str:
     return f"{manifest['weights']['name']}, seed {manifest['seed']}, AI-generated"
 
 
-def _rendered(splats: Splats, cameras: Cameras) -> tuple[Tensor, Tensor]:
-    """Return rgb on white [N,H,W,3], clamped, and alpha [N,H,W], a few cameras at a time."""
+def _rendered(result: Result, cameras: Cameras) -> tuple[Tensor, Tensor]:
+    """Return the splats' rgb on white [N,H,W,3], clamped, and alpha [N,H,W], a few cameras at a time."""
+    white = torch.ones(3)
     with torch.no_grad():
         batches = [
-            render(splats, cameras[start : start + BATCH], background=torch.ones(3))
+            render(result.splats, cameras[start : start + BATCH], background=white, antialiased=result.antialiased)
             for start in range(0, len(cameras), BATCH)
         ]
     return torch.cat([b.rgb for b in batches]).clamp(0, 1), torch.cat([b.alpha for b in batches])

