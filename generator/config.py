@@ -124,7 +124,7 @@ class TrainConfig:
     """Decay of the weights' moving average, in steps."""
     judge_clips: int = 12000
     """Clips from which the judge learns."""
-    judge_epochs: int = 14
+    judge_epochs: int = 8
     """Times the judge sees them."""
     judged_clips: int = 256
     """Clips by which the model is scored, for seen and for held-out pairs each."""

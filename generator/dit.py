@@ -48,7 +48,7 @@ class OrbitDiT(nn.Module):
         time: Float[Tensor, " b"],
         text: Float[Tensor, "b l e"],
         text_mask: Bool[Tensor, "b l"],
-        rays: Float[Tensor, "#b t h/p w/p 12"],
+        rays: Float[Tensor, "#b t rows cols 12"],
         angles: Float[Tensor, " t"],
     ) -> Float[Tensor, "b t c h w"]:
         p = self.config.patch

@@ -36,7 +36,7 @@ def interpolate(z: Tensor, eps: Tensor, t: Float[Tensor, " b"]) -> Tensor:
     return (1 - t) * z + t * eps
 
 
-def schedule(steps: int, shift: float) -> Float[Tensor, " steps+1"]:
+def schedule(steps: int, shift: float) -> Float[Tensor, " {steps}+1"]:
     """Return the steps + 1 times from 1 (noise) to 0 (data) that the sampler visits."""
     return shift_time(torch.linspace(1, 0, steps + 1), shift)
 

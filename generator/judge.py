@@ -42,12 +42,12 @@ VALUES: dict[str, tuple[str, ...]] = {
 class Judge(nn.Module):
     """Convolutions on each view, the mean and the maximum over the views, one linear head an attribute."""
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 24):
         super().__init__()
         layers, inputs = [], 3
-        for outputs in (width, 2 * width, 4 * width, 4 * width):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GroupNorm(8, outputs), nn.SiLU()]
-            layers += [nn.Conv2d(outputs, outputs, 3, padding=1, groups=8), nn.GroupNorm(8, outputs), nn.SiLU()]
+        for outputs in (width, 2 * width, 3 * width, 4 * width):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
             inputs = outputs
         self.features = nn.Sequential(*layers)
         self.pool = nn.Sequential(nn.Linear(16 * inputs, 192), nn.SiLU())
@@ -81,7 +81,13 @@ def render_examples(num: int, seed: int, held_out: bool | None) -> tuple[Tensor,
 
 
 def train_judge(
-    views: Tensor, attributes: list[Attributes], epochs: int, seed: int, log: Callable[[str], None] = print
+    views: Tensor,
+    attributes: list[Attributes],
+    epochs: int,
+    seed: int,
+    *,
+    bf16: bool = False,
+    log: Callable[[str], None] = print,
 ) -> Judge:
     """Fit a judge to examples; views are blurred and lightened at random, as a decoder may do."""
     torch.manual_seed(seed)
@@ -92,8 +98,10 @@ def train_judge(
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total)
     for step in range(total):
         index = torch.randint(len(views), (batch,), generator=generator)
-        logits = judge(_augment(views[index].float() / 255, generator))
-        loss = torch.stack([F.cross_entropy(logits[name], wanted[name][index]) for name in VALUES]).sum()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = judge(_augment(views[index].float() / 255, generator))
+        losses = [F.cross_entropy(logits[name].float(), wanted[name][index]) for name in VALUES]
+        loss = torch.stack(losses).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

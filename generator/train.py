@@ -195,7 +195,7 @@ class Trainer:
         if not path.exists():
             self.log(f"rendering {c.judge_clips} clips for the judge")
             views, attributes = render_examples(c.judge_clips, c.seed, held_out=None)
-            save_judge(path, train_judge(views, attributes, c.judge_epochs, c.seed, self.log))
+            save_judge(path, train_judge(views, attributes, c.judge_epochs, c.seed, bf16=c.bf16, log=self.log))
         vae, dit, settings = load_model(weights)
         encoder = load_text_encoder().to("cpu")
         scores = score(load_judge(path), vae, dit, encoder, c.judged_clips, c.num_frames)

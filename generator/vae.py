@@ -60,7 +60,7 @@ class Encoder(nn.Module):
         self.res_pair = ResBlock(low)
         self.head = nn.Conv2d(low, config.latent_channels, 1)
 
-    def forward(self, x: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b t z h/8 w/8"]:
+    def forward(self, x: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b f//2 z h//8 w//8"]:
         b = len(x)
         x = F.pixel_unshuffle(rearrange(x, "b f c h w -> (b f) c h w"), 4)
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # bf mid h/4 w/4
@@ -89,7 +89,7 @@ class Decoder(nn.Module):
         self.res_high = ResBlock(high)
         self.head = nn.Conv2d(high, 4 * config.channels, 3, padding=1)
 
-    def forward(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b f c 8h 8w"]:
+    def forward(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b 2*t c 8*h 8*w"]:
         b = len(z)
         x = rearrange(z, "b t c h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
         x = self.mix_pair(self.res_pair(self.stem(x)), b)  # bt low h w
@@ -117,10 +117,10 @@ class VideoAutoencoder(nn.Module):
         self.register_buffer("latent_std", torch.ones(config.latent_channels))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def encode(self, x: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b t z h/8 w/8"]:
+    def encode(self, x: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b f//2 z h//8 w//8"]:
         z = self.encoder(2 * x - 1)
         return (z - self.latent_mean.to(z)[:, None, None]) / self.latent_std.to(z)[:, None, None]
 
-    def decode(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b f c 8h 8w"]:
+    def decode(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b 2*t c 8*h 8*w"]:
         z = z * self.latent_std.to(z)[:, None, None] + self.latent_mean.to(z)[:, None, None]
         return self.decoder(z) / 2 + 0.5

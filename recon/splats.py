@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from recon.sh import rgb_to_dc
@@ -83,7 +83,7 @@ def from_points(
     if len(points) < 4:
         raise ValueError(f"{len(points)} points are too few to start splats from; 4 are needed.")
     positions = points.detach().cpu().numpy()
-    distances = np.asarray(cKDTree(positions).query(positions, k=4)[0])[:, 1:].mean(axis=1)
+    distances = np.asarray(KDTree(positions).query(positions, k=4)[0])[:, 1:].mean(axis=1)
     distances = np.maximum(distances, 1e-3 * np.median(distances) + 1e-9)  # points that coincide
     log_scales = torch.from_numpy(np.log(spacing * distances)).to(points)[:, None].expand(-1, 3).contiguous()
     sh = points.new_zeros(len(points), (sh_degree + 1) ** 2, 3)

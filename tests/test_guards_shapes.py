@@ -12,7 +12,7 @@ from jaxtyping import TypeCheckError
 import shape_checks
 from shape_checks import annotates_array
 
-PLANTED = '''
+PLANTED = """
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Points:
 @njit
 def compiled(x: int) -> int:
     return x + 1
-'''
+"""
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ else:
     import tomli as tomllib  # hatchling brings it
 
 PACKAGES = ("generator", "recon", "vid2three")
+
+
 def misplaced(names: list[str]) -> list[str]:
     """Return the files of a wheel that do not belong to it."""
     strange = [n for n in names if n.split("/")[0] not in PACKAGES and not re.match(r"vid2three-[^/]+\.dist-info/", n)]

@@ -1,0 +1,143 @@
+"""From prompt to clip with a model of random weights: seeds, guidance, sizes, and refusals before any work."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from generator.caption import expand
+from generator.clip import Clip
+from generator.config import GenerateConfig
+from generator.data import Orbit
+from generator.rays import intrinsics
+from generator.sample import Guide, check, generate, sample_latents
+from generator.weights import save_model
+from generator_parts import DIT, tiny_dit, tiny_vae
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> GenerateConfig:
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, tiny_vae(), tiny_dit(), {"num_frames": 4, "size": 16, "steps": 0})
+    return GenerateConfig(model=str(path), steps=3, num_frames=4, height=16, width=32, fov_deg=35.0, elevation_deg=10.0)
+
+
+@pytest.fixture(scope="module")
+def clip(config) -> Clip:
+    return generate("a red mug", config, seed=5)
+
+
+def same(a: Clip, b: Clip) -> bool:
+    return torch.equal(a.frames, b.frames) and torch.equal(a.alpha, b.alpha) and torch.equal(a.depth, b.depth)
+
+
+def test_the_same_seed_gives_the_same_bytes(config, clip):
+    assert same(generate("a red mug", config, seed=5), clip)
+    assert not same(generate("a red mug", config, seed=6), clip)
+
+
+def test_the_clip_says_what_it_is(config, clip):
+    assert clip.frames.shape == (4, 16, 32, 3)
+    assert clip.alpha.shape == clip.depth.shape == (4, 16, 32)
+    assert (clip.prompt, clip.seed, clip.fps) == ("a red mug", 5, config.fps)
+    assert clip.caption == expand("a red mug").text
+    K = torch.from_numpy(intrinsics(35, 16, 32)).float()
+    assert torch.equal(clip.K, K.expand(4, 3, 3))
+    assert torch.allclose(clip.c2w, torch.from_numpy(Orbit(10.0, 35.0).c2w(4)).float())
+    assert (clip.alpha > 0).float().mean() > 0
+
+
+def test_prompts_are_heard_by_what_they_mean(config, clip):
+    assert same(replace_prompt(generate("crimson CUP!", config, seed=5)), clip)
+    assert not same(generate("a blue mug", config, seed=5), clip)
+
+
+def replace_prompt(clip: Clip) -> Clip:
+    return replace(clip, prompt="a red mug")
+
+
+def test_guidance_steers_away_from_the_negative_prompt(config, clip):
+    assert not same(generate("a red mug", replace(config, guidance=1.0), seed=5), clip)
+    assert not same(generate("a red mug", replace(config, negative_prompt="a blue mug"), seed=5), clip)
+    deaf = replace(config, guidance=1.0)
+    assert same(
+        generate("a red mug", replace(deaf, negative_prompt="a blue mug"), seed=5),
+        generate("a red mug", deaf, seed=5),
+    )
+    outside = replace(config, guidance_from=0.0, guidance_to=0.0)  # never reached: the last time is above 0
+    assert same(generate("a red mug", outside, seed=5), generate("a red mug", deaf, seed=5))
+
+
+def test_progress_counts_the_steps(config):
+    told = []
+    generate("a red mug", config, progress=lambda step, total: told.append((step, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@torch.no_grad()
+def test_guidance_is_the_line_through_both_velocities():
+    """One Euler step from t = 1: z - v_null - s (v - v_null), for every clip of a batch."""
+    dit, g = tiny_dit(), torch.Generator().manual_seed(0)
+    noise = torch.randn(3, 2, DIT.latent_channels, 4, 2, generator=g)
+    text, null = torch.randn(3, 6, DIT.text_width, generator=g), torch.randn(1, 6, DIT.text_width, generator=g)
+    mask, null_mask = torch.ones(3, 6, dtype=torch.bool), torch.tensor([[True, True] + [False] * 4])
+    rays, angles = torch.randn(1, 2, 2, 1, 12, generator=g), torch.tensor([0.5, 2.0])
+    v = dit(noise, torch.ones(3), text, mask, rays, angles)
+    v_null = dit(noise, torch.ones(3), null.expand(3, -1, -1), null_mask.expand(3, -1), rays, angles)
+    for scale in (1.0, 0.0, 4.0):
+        z = sample_latents(dit, noise, text, mask, null, null_mask, rays, angles, Guide(scale, 0, 1), 1, 1.0)
+        torch.testing.assert_close(z, noise - v_null - scale * (v - v_null), rtol=1e-4, atol=1e-4)
+
+
+def test_a_guide_is_on_within_its_times():
+    guide = Guide(4.0, 0.1, 0.9)
+    assert [guide.is_on(t) for t in (1.0, 0.9, 0.5, 0.1, 0.05)] == [False, True, True, True, False]
+    assert not Guide(1.0, 0.0, 1.0).is_on(0.5)
+
+
+REFUSED = {
+    "num_frames": (7, "even number of frames, not 7: try 8"),
+    "height": (100, "multiples of 16, not 100 and 32: try 96 and 32"),
+    "width": (8, "multiples of 16, not 16 and 8: try 16 and 16"),
+    "steps": (0, "at least one step, not 0: try 24"),
+    "shift": (0.0, "above 0, not 0.0"),
+    "fps": (0, "one frame a second, not 0: try 8"),
+    "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
+    "elevation_deg": (85.0, "between -80 and 80 degrees, not at 85.0"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_settings_that_cannot_be_are_refused_with_the_cure(config, name):
+    value, words = REFUSED[name]
+    for refuse in (check, lambda bad: generate("a red mug", bad)):
+        with pytest.raises(ValueError, match=words):
+            refuse(replace(config, **{name: value}))
+
+
+@pytest.mark.parametrize("name", ["num_frames", "height", "width"])
+@pytest.mark.parametrize("value", [0, -16])
+def test_no_size_is_no_size(config, name, value):
+    with pytest.raises(ValueError, match="try"):
+        check(replace(config, **{name: value}))
+
+
+@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "shift"])
+def test_not_a_number_is_refused(config, name):
+    with pytest.raises(ValueError, match="not"):
+        check(replace(config, **{name: float("nan")}))
+
+
+def test_a_model_that_is_not_there_is_refused(config):
+    with pytest.raises(FileNotFoundError, match="no model 'orbit-xxl'"):
+        generate("a red mug", replace(config, model="orbit-xxl"))
+
+
+def test_a_model_that_was_written_anew_is_read_anew(config, clip, tmp_path):
+    path = tmp_path / "model.safetensors"
+    settings = {"num_frames": 4, "size": 16, "steps": 0}
+    save_model(path, tiny_vae(), tiny_dit(), settings)
+    config = replace(config, model=str(path))
+    assert same(generate("a red mug", config, seed=5), clip)
+    save_model(path, tiny_vae(1), tiny_dit(1), settings)
+    assert not same(generate("a red mug", config, seed=5), clip)

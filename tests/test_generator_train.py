@@ -1,0 +1,320 @@
+"""Training: losses by hand, phases from data to card in seconds, and going on after an interruption."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from generator.config import PhaseConfig, TrainConfig
+from generator.data import SHARD_SIZE, Orbit, write_shard
+from generator.dit import OrbitDiT
+from generator.text import load_text_encoder
+from generator.train import ClipPool, Clock, Trainer, make_optimizers, train
+from generator.train_dit import dit_loss, draw_batch, encode_shard, load_latents, orbit_condition, update_ema
+from generator.train_vae import channel_weights, reconstruction_loss, to_model, vae_loss, vae_scores
+from generator.vae import VideoAutoencoder
+from generator.weights import card, load_model, save_model
+from generator_parts import DIT, VAE, awake, tiny_dit, tiny_vae
+
+FRAMES, SIZE = 4, 16
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("training") / "clips"
+    folder.mkdir()
+    write_shard(folder, 0, 0, FRAMES, SIZE)
+    return folder / "0000.npy"
+
+
+@pytest.fixture(scope="module")
+def clips(shard) -> torch.Tensor:
+    return to_model(np.load(shard)[:16], CPU)
+
+
+def tiny(folder: Path, **changes) -> TrainConfig:
+    phase = PhaseConfig(minutes=0.04, batch=4, warmup=5)
+    config = TrainConfig(
+        name="tiny",
+        folder=str(folder),
+        num_frames=FRAMES,
+        size=SIZE,
+        num_clips=SHARD_SIZE,
+        workers=1,
+        vae=VAE,
+        dit=DIT,
+        vae_phase=phase,
+        dit_phase=phase,
+        judge_clips=8,
+        judge_epochs=1,
+        judged_clips=2,
+        device="cpu",
+        bf16=False,
+        checkpoint_minutes=0.01,
+    )
+    return replace(config, **changes)
+
+
+# The autoencoder's losses
+
+
+def test_clips_come_in_as_channels(clips, shard):
+    assert clips.shape == (16, FRAMES, 5, SIZE, SIZE)
+    assert torch.equal((clips[3, 1, 4] * 255).round().byte(), torch.from_numpy(np.load(shard)[3, 1, ..., 4]))
+
+
+def test_depth_counts_on_the_subject_alone(clips):
+    weights, alpha = channel_weights(clips), clips[:, :, 3]
+    assert not weights[:, :, 4][alpha == 0].any()
+    assert (weights[:, :, 0][alpha == 1] == 4 * weights[:, :, 0][alpha == 0].mean()).all()
+    wrong = clips.clone()
+    wrong[:, :, 4][alpha == 0] += 0.5
+    assert reconstruction_loss(wrong, clips) < 0.03  # only through gradients across the silhouette
+    wrong[:, :, 4][alpha > 0] += 0.5
+    assert reconstruction_loss(wrong, clips) > 0.1
+
+
+def test_reconstruction_loss_is_zero_for_the_same_and_by_hand_for_a_constant(clips):
+    assert reconstruction_loss(clips, clips) == 0
+    mean_weight = channel_weights(clips).mean().item()
+    expected = mean_weight * (0.1 + 0 + 2 * 0.01 + 0.1)  # L1, no gradient, MSE, half size
+    assert reconstruction_loss(clips + 0.1, clips).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_autoencoder_loss_falls(clips):
+    torch.manual_seed(0)
+    vae, generator = VideoAutoencoder(VAE), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(vae.parameters(), 5e-3)
+    losses = []
+    for step in range(40):
+        loss = vae_loss(vae, clips[step % 4 :: 4], generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-4:]) < 0.5 * np.mean(losses[:4])
+
+
+@torch.no_grad()
+def test_scores_are_those_of_the_round_trip(clips):
+    vae = tiny_vae()
+    y = vae.decode(vae.encode(clips)).clamp(0, 1)
+    scores = vae_scores(vae, clips)
+    assert scores["rgb_psnr"] == pytest.approx(-10 * np.log10((y - clips)[:, :, :3].square().mean().item()), abs=1e-3)
+    subject = clips[:, :, 3] > 0.5
+    assert scores["depth_psnr"] == pytest.approx(
+        -10 * np.log10((y - clips)[:, :, 4][subject].square().mean().item()), abs=1e-3
+    )
+    covered = y[:, :, 3] > 0.5
+    assert scores["alpha_iou"] == pytest.approx((subject & covered).sum().item() / (subject | covered).sum().item())
+
+
+# The transformer's losses and batches
+
+
+@pytest.fixture(scope="module")
+def latents(shard, tmp_path_factory):
+    path = tmp_path_factory.mktemp("latents") / shard.name
+    encode_shard(tiny_vae(), shard, path, 100, CPU)
+    return load_latents([path], [shard], FRAMES, SIZE), path
+
+
+def test_a_shard_is_encoded_once(shard, latents, clips):
+    known, path = latents
+    assert known.z.shape == (SHARD_SIZE, FRAMES // 2, VAE.latent_channels, 2, 2)
+    with torch.no_grad():
+        z = tiny_vae().encode(clips)
+    torch.testing.assert_close(torch.from_numpy(known.z[:16]).float(), z, rtol=2e-3, atol=2e-3)
+    before = path.stat().st_mtime_ns
+    encode_shard(tiny_vae(1), shard, path, 100, CPU)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_batch_is_clips_with_their_own_rays_and_words(latents):
+    known, _ = latents
+    rows = {z.tobytes(): sample for z, sample in zip(known.z, known.samples)}
+    batch = draw_batch(known, load_text_encoder(), np.random.default_rng(0), 6, 0.0, DIT.patch, CPU)
+    assert len({z.numpy().tobytes() for z in batch.z}) > 3
+    for z, rays in zip(batch.z, batch.rays):
+        orbit = rows[z.numpy().astype(np.float16).tobytes()].orbit
+        expected, angles = orbit_condition(orbit, FRAMES, SIZE, SIZE, DIT.patch)
+        assert np.allclose(rays, expected, atol=1e-6)
+        assert np.allclose(batch.angles, angles)
+    assert (batch.text_mask.sum(1) > 2).all()
+
+
+def test_dropped_captions_are_empty(latents):
+    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 5, 1.0, DIT.patch, CPU)
+    assert batch.text_mask.sum(1).tolist() == [2] * 5  # start and end
+
+
+def test_conditions_of_an_orbit():
+    rays, angles = orbit_condition(Orbit(15.0, 40.0), 8, 32, 48, 2)
+    assert rays.shape == (4, 2, 3, 12)
+    assert np.allclose(angles, 2 * np.pi * (np.arange(4) + 0.25) / 4)
+
+
+def test_the_loss_of_a_silent_model_is_the_size_of_the_velocity(latents):
+    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 6, 0.1, DIT.patch, CPU)
+    generator = torch.Generator().manual_seed(0)
+    loss = dit_loss(OrbitDiT(DIT), batch, generator, 1.0)
+    generator.manual_seed(0)
+    torch.randn(6, generator=generator)  # the times
+    eps = torch.randn(batch.z.shape, generator=generator)
+    assert loss.item() == pytest.approx((eps - batch.z).square().mean().item(), rel=1e-5)
+
+
+def test_transformer_loss_falls(latents):
+    torch.manual_seed(0)
+    dit, generator = awake(OrbitDiT(DIT)), torch.Generator().manual_seed(0)
+    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 32, 0.1, DIT.patch, CPU)
+    optimizer = torch.optim.AdamW(dit.parameters(), 5e-3)
+    losses = []
+    for _ in range(60):
+        loss = dit_loss(dit, batch, generator, 1.0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_the_average_forgets_the_start_and_then_goes_slowly():
+    ema, dit = tiny_dit(0), tiny_dit(1)
+    start = [p.clone() for p in ema.parameters()]
+    update_ema(ema, dit, 0, 0.999)
+    for old, new, now in zip(start, dit.parameters(), ema.parameters()):
+        torch.testing.assert_close(now, 0.1 * old + 0.9 * new)
+    before = [p.clone() for p in ema.parameters()]
+    update_ema(ema, tiny_dit(2), 10**6, 0.999)
+    for old, new, now in zip(before, tiny_dit(2).parameters(), ema.parameters()):
+        torch.testing.assert_close(now, 0.999 * old + 0.001 * new)
+
+
+# Clock, pool, optimizers
+
+
+def test_the_learning_rate_warms_up_stays_and_falls():
+    clock = Clock(PhaseConfig(minutes=10, lr=2.0, warmup=4, decay_share=0.5))
+    rates = []
+    for clock.step, clock.minutes in enumerate(np.linspace(0, 10, 101)):
+        rates.append(clock.learning_rate())
+    assert rates[:4] == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    assert rates[4:51] == pytest.approx([2.0] * 47)
+    assert np.diff(rates[50:]) == pytest.approx([-0.04] * 50)
+    assert rates[-1] == 0
+    assert clock.is_over
+    clock.minutes, clock.resumed_at = 2.0, clock.step
+    assert clock.learning_rate() == pytest.approx(0.5)  # a resumed run warms up again
+
+
+def test_the_pool_draws_from_every_shard_also_from_later_ones(tmp_path):
+    pool, rng = ClipPool(tmp_path), np.random.default_rng(0)
+    for index in range(2):
+        np.save(tmp_path / f"{index:04d}.npy", np.full((3, 2, 4, 4, 5), index, np.uint8))
+        drawn = pool.draw(40, rng)
+        assert drawn.shape == (40, 2, 4, 4, 5)
+        assert set(np.unique(drawn)) == set(range(index + 1))
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_every_weight_has_one_optimizer(name):
+    dit = tiny_dit()
+    optimizers = make_optimizers(dit, PhaseConfig(optimizer=name))
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    held = [p for group in groups for p in group["params"]]
+    assert len(held) == len({id(p) for p in held}) == len(list(dit.parameters()))
+    assert all(p.ndim >= 2 for group in groups if group["weight_decay"] > 0 for p in group["params"])
+    if name == "muon":
+        inner = {id(p) for p in optimizers[1].param_groups[0]["params"]}
+        assert inner == {id(p) for n, p in dit.blocks.named_parameters() if n.endswith("weight") and p.ndim == 2}
+
+
+# The whole walk
+
+
+@pytest.fixture(scope="module")
+def trained(shard, tmp_path_factory) -> tuple[TrainConfig, list[dict], list[dict], Path]:
+    """A run that is interrupted at its first checkpoint, and the run that goes on; the records of both."""
+    folder = shard.parent.parent
+    first: list[dict] = []
+    second: list[dict] = []
+
+    def interrupt(line: str) -> None:
+        if line.startswith("{"):
+            first.append(json.loads(line))
+            if "rgb_psnr" in line:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(folder), log=interrupt)
+    weights = train(tiny(folder), log=lambda line: second.append(json.loads(line)) if line.startswith("{") else None)
+    return tiny(folder), first, second, weights
+
+
+def test_a_run_goes_on_where_it_was_interrupted(trained):
+    config, first, second, _ = trained
+    stopped = first[-1]
+    assert 0 < stopped["minutes"] < config.vae_phase.minutes
+    resumed = [record for record in second if record["phase"] == "vae"]
+    assert resumed[0]["step"] > stopped["step"] > 0
+    assert resumed[0]["minutes"] >= stopped["minutes"]
+    for phase in ("vae", "dit"):
+        steps = [record["step"] for record in second if record["phase"] == phase]
+        assert steps == sorted(steps)
+        assert second[-1]["minutes"] >= config.dit_phase.minutes
+    state = torch.load(Path(config.folder) / "vae.pt", weights_only=True)
+    assert state["step"] == resumed[-1]["step"]
+
+
+def test_a_run_ends_when_it_was_told_to(trained):
+    config, _, second, _ = trained
+    for phase in ("vae", "dit"):
+        last = [record for record in second if record["phase"] == phase][-1]
+        assert config.vae_phase.minutes <= last["minutes"] < config.vae_phase.minutes + 0.1
+
+
+def test_a_run_leaves_weights_sheet_log_and_card(trained):
+    config, first, second, weights = trained
+    folder = Path(config.folder)
+    vae, dit, settings = load_model(weights)
+    assert (vae.config, dit.config) == (VAE, DIT)
+    assert settings["steps"] == torch.load(folder / "dit.pt", weights_only=True)["step"]
+    assert (folder / "sheets" / f"{settings['steps']:06d}.png").is_file()
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert records == first + second
+    known = card(str(weights))
+    assert {"seen", "held_out", "seen_ceiling", "held_out_ceiling", "autoencoder"} == set(known["scores"])
+    assert known["compute"]["transformer_samples"] == settings["steps"] * config.dit_phase.batch
+    assert not torch.equal(vae.latent_std, torch.ones(VAE.latent_channels))  # measured
+
+
+def test_training_again_changes_nothing(trained):
+    config, _, _, weights = trained
+    before = load_file(weights)
+    trainer = Trainer(config, lambda line: None)
+    trainer.render()
+    assert trainer.train_dit(trainer.train_vae()) == weights
+    after = load_file(weights)
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_run_can_start_from_weights(shard, tmp_path):
+    start = tmp_path / "start.safetensors"
+    save_model(start, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9})
+    (tmp_path / "run" / "clips").mkdir(parents=True)
+    for path in (shard, shard.with_suffix(".json")):
+        (tmp_path / "run" / "clips" / path.name).write_bytes(path.read_bytes())
+    config = tiny(tmp_path / "run", resume_from=str(start), dit_phase=PhaseConfig(minutes=0))
+    trainer = Trainer(config, lambda line: None)
+    trainer.render()
+    vae = trainer.train_vae()
+    trainer.encode(vae)
+    read = load_model(trainer.train_dit(vae))
+    for known, value in zip(load_model(start)[:2], read[:2]):
+        assert all(torch.equal(a, b) for a, b in zip(known.state_dict().values(), value.state_dict().values()))
