@@ -46,7 +46,7 @@ class _Phrase:
 
     subject: str = ""
     colors: list[str] = field(default_factory=list)
-    is_patterned: bool = False
+    pattern: str = ""
     is_denied: bool = False
 
 
@@ -63,6 +63,14 @@ class _Reading:
     def note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes.append(sentence)
+
+    def take(self, kind: str, value: str) -> None:
+        """Take a style, a material or a pattern, unless another was taken before."""
+        known = self.found.setdefault(kind, value)
+        if (known, value) == ("glossy", "metallic"):
+            self.found[kind] = value  # "shiny metal"
+        elif known != value and (known, value) != ("metallic", "glossy"):
+            self.note(f"One {kind} at a time: {known} is taken, {value} is left out.")
 
     def claim(self, slot: str, color: str) -> None:
         """Give a colour to a part, unless the part has another already."""
@@ -197,9 +205,13 @@ def _is_color(words: list[str], meanings: dict[str, Meaning]) -> bool:
 
 
 def _is_strange_noun(items: list[_Item], i: int) -> bool:
-    """Tell whether item i is a thing that the model does not make: no word follows to which it could belong."""
+    """Tell whether item i is a thing that the model does not make: no word follows to which it could belong.
+
+    "gold-rimmed" says it too where there is no rim: the colour is not the subject's.
+    """
     is_last = i + 1 == len(items) or items[i + 1].kind in ("with", "is", "and", "a", "not")
-    return items[i].kind in ("unknown", "other") and is_last
+    is_worn = items[i].text.endswith("ed") and i > 0 and items[i - 1].kind == "color"
+    return items[i].kind in ("unknown", "other") and (is_last or is_worn)
 
 
 def _has_color(items: list[_Item], i: int) -> bool:
@@ -236,15 +248,15 @@ def _read_colors(items: list[_Item], reading: _Reading) -> None:
             _bind(phrase, phrase.subject, reading)
             phrase = _Phrase()
         if is_noun:
+            phrase.pattern = item.value if item.kind == "pattern" else phrase.pattern
             _bind(phrase, item.kind, reading)
             phrase, noun = _Phrase(), item.kind
         elif item.kind == "color":
             phrase.subject = phrase.subject or noun
             phrase.colors += [item.value] if item.value not in phrase.colors else []
         elif item.kind == "patterned":
-            phrase.is_patterned = True
-        elif item.kind == "is" and not phrase.colors:
-            phrase = _Phrase(subject=noun)
+            phrase.subject = phrase.subject or noun
+            phrase.pattern = item.value
         elif item.kind in ("with", "not") or item.kind == ("a" if phrase.colors else "and"):
             _bind(phrase, phrase.subject, reading)
             phrase, noun = _Phrase(is_denied=item.kind == "not"), ""
@@ -260,25 +272,32 @@ def _begins_phrase(items: list[_Item], i: int, phrase: _Phrase) -> bool:
 
 
 def _bind(phrase: _Phrase, noun: str, reading: _Reading) -> None:
-    """Give a phrase's colours to a kind of noun; "" where there is none."""
-    if not phrase.colors or phrase.is_denied:
+    """Give a phrase's pattern and colours to a kind of noun; "" where there is none."""
+    if phrase.is_denied or noun in ("unknown", "other"):
+        return
+    known = CATEGORIES[reading.category]
+    if phrase.pattern and noun == "second":
+        reading.note(f"Patterns lie on {known.main} alone, not on {known.second}.")
+    elif phrase.pattern:
+        reading.take("pattern", phrase.pattern)
+    if not phrase.colors:
         return
     first, *others = phrase.colors
-    if noun == "pattern" or (noun == "" and phrase.is_patterned and "color" in reading.found):
+    if noun == "pattern" or (noun == "" and phrase.pattern and "color" in reading.found):
         reading.pattern_colors += phrase.colors
     elif noun == "second":
         reading.claim("second_color", first)
         _note_left_out(others, reading)
-    elif noun in ("category", "main"):
+    elif noun == "":
+        reading.spare_colors += phrase.colors
+    else:
         reading.claim("color", first)
-        if phrase.is_patterned:
+        if phrase.pattern:
             reading.pattern_colors += others
         elif noun == "category":
             reading.spare_colors += others
         else:
             _note_left_out(others, reading)
-    elif noun == "":
-        reading.spare_colors += phrase.colors
 
 
 def _note_left_out(colors: list[str], reading: _Reading) -> None:
@@ -287,19 +306,14 @@ def _note_left_out(colors: list[str], reading: _Reading) -> None:
 
 
 def _read_adjectives(items: list[_Item], style: str, reading: _Reading) -> None:
-    """Take style, material and pattern, and the colours that no noun claimed."""
+    """Take style and material, and the colours that no noun claimed."""
     category, found = reading.category, reading.found
     for item in items:
         if item.kind == "style" and item.value not in CATEGORIES[category].styles:
             styles = ", ".join(CATEGORIES[category].styles)
             reading.note(f"There is no {item.text} {category}; there are: {styles}.")
-        elif item.kind in ("style", "material", "pattern", "patterned"):
-            kind = item.kind.removesuffix("ed")
-            if (found.get(kind), item.value) == ("glossy", "metallic"):
-                found[kind] = item.value  # "shiny metal"
-            known = found.setdefault(kind, item.value)
-            if known != item.value and (known, item.value) != ("metallic", "glossy"):
-                reading.note(f"One {kind} at a time: {known} is taken, {item.text} is left out.")
+        elif item.kind in ("style", "material"):
+            reading.take(item.kind, item.value)
     if style:
         found.setdefault("style", style)
     for color in reading.spare_colors:

@@ -5,7 +5,7 @@ kernels share one array. On the picture it is a row of `screen`, 16 floats: one 
 Kernels take `first` and `step` and work on rows first, first + step, ...: threads share no output.
 
 For camera rotation R, splat rotation Q and scales s:
-    T = J R Q diag(s)  [2,3],   covariance = T T^t + 0.3 I,   conic = covariance^-1.
+    T = J R Q diag(s)  [2,3],   covariance = T T^t + 0.1 I,   conic = covariance^-1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUM_PAIR = 9
 FX, FY, CX, CY, ROTATION, TRANSLATION = 0, 1, 2, 3, 4, 13
 NUM_CAMERA = 16
 TILE = 16
-LOW_PASS = 0.3  # px^2 added to the covariance, as in 3DGS
+LOW_PASS = 0.1  # px^2 added to the covariance; reference.py says why
 NEAR = 0.01  # nearer splats are left out, as in gsplat
 FRUSTUM_MARGIN = 0.3  # J is evaluated at most this share of the half picture outside it, as in gsplat
 
@@ -115,7 +115,7 @@ def project_backward(first, step, splats, camera, height, width, antialiased, sc
         g_a, g_b, g_c = sums[i, G_XX], f32(0.5) * sums[i, G_XY], sums[i, G_YY]
         p00, p01, p10, p11 = a * g_a + b * g_b, a * g_b + b * g_c, b * g_a + c * g_b, b * g_b + c * g_c
         g_xx, g_xy, g_yy = -(p00 * a + p01 * b), -(p00 * b + p01 * c), -(p10 * b + p11 * c)
-        if antialiased:  # log loss = log(det(cov - 0.3 I) / det(cov)) / 2
+        if antialiased:  # log loss = log(det(cov - 0.1 I) / det(cov)) / 2
             share = screen[i, BLUR_LOSS] * screen[i, BLUR_LOSS]
             if share > f32(1.1e-12):
                 weight = f32(0.5) * g_log_opacity / share

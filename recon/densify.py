@@ -9,6 +9,7 @@ Shapes: N splats, D columns.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ from recon.reference import quats_to_rotations
 from recon.splats import LOG_SCALE, MEAN, OPACITY, QUAT
 
 FAINT = 0.02  # opacity under which a splat shows nothing
-SHRINK = 1.6  # a half by its whole, as in 3DGS
+SHRINK = 1.3  # a whole by its half; 3DGS's 1.6 tears holes that a short fit has no time to close: 0.15 dB less
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def split(
     anew; the other half inherits the second, which hold the scale of its gradients.
     """
     rows, first, second = population.rows.clone(), population.first.clone(), population.second.clone()
-    log_shrink = float(torch.tensor(SHRINK).log())
+    log_shrink = math.log(SHRINK)
     rows[chosen, LOG_SCALE:QUAT] -= log_shrink
     first[chosen] = 0
     halves = rows[chosen]

@@ -17,6 +17,7 @@ from recon import hull, isosurface, mesh_color, tsdf
 from recon.config import MeshConfig
 from recon.decimate import decimate
 from recon.mesh_depth import DepthMaps, bounds, depth_maps, seen_span, up_direction
+from recon.outline import outline_gap
 from recon.splats import Splats
 from recon.tsdf import Grid
 from recon.views import Views
@@ -56,33 +57,54 @@ def extract(
 def fuse(maps: DepthMaps, views: Views, grid: Grid, truncation: float, misses: int = 0) -> np.ndarray:
     """Fuse depth maps and the views' masks to a signed distance grid [X,Y,Z], positive outside, closed at its border.
 
-    A voxel of the hull may miss `misses` masks. Above and below what the views show of the subject the hull is not
-    believed, so that what stands on flat ground gets a flat foot. Extra maps see what the pictures do not vouch for;
-    where such a map looks through a gap at the back of a surface that the views know, it is not believed either.
+    With masks, a voxel must lie in the visual hull (it may miss `misses` masks), and unseen voxels there are inside.
+    Without, unseen voxels are free. Extra maps see what the pictures do not vouch for; where such a map looks through
+    a gap at the back of a surface that the views know, it is not believed.
     """
+    masks = None if views.alphas is None else views.alphas.numpy()
     solid = np.full(grid.shape, -truncation, np.float32)
-    if views.alphas is not None:
-        up = up_direction(views.cameras)
-        masks = views.alphas.numpy()
+    if masks is not None:
         solid = tsdf.fuse_masks(masks, hull.projection_matrices(views.cameras), grid, truncation, misses)
-        solid = np.maximum(solid, tsdf.slab(grid, up, *seen_span(maps, up), truncation))
-    near = solid < truncation
-    depths, alphas, K = maps.depths, maps.alphas, maps.cameras.K.numpy()
-    matrices, c2w = hull.projection_matrices(maps.cameras), maps.cameras.c2w.numpy()
     own, extra = slice(maps.num_own), slice(maps.num_own, None)
-    trusted = depths > 0
-    field, weight = tsdf.fuse_depths(
-        depths[own], alphas[own], trusted[own], K[own], matrices[own], grid, truncation, near
-    )
-    if len(depths[extra]):
-        trusted[extra] &= ~tsdf.back_faces(depths[extra], K[extra], c2w[extra], grid, np.maximum(field, solid))
-        more = tsdf.fuse_depths(
-            depths[extra], alphas[extra], trusted[extra], K[extra], matrices[extra], grid, truncation, near
-        )
-        field, weight = tsdf.averaged(field, weight, *more)
-    if views.alphas is None:
-        field[weight == 0] = truncation
+    trusted = maps.depths > 0
+    near = solid < truncation
+    field, weight = _fused(maps, own, trusted, grid, truncation, near)
+    gap = 0.0
+    if masks is not None:
+        solid, gap = _fitted_to_outlines(solid, np.where(weight > 0, field, truncation), maps, views, grid, truncation)
+    if len(maps.depths[extra]):
+        K, c2w = maps.cameras.K.numpy(), maps.cameras.c2w.numpy()
+        trusted[extra] &= ~tsdf.back_faces(maps.depths[extra], K[extra], c2w[extra], grid, np.maximum(field, solid))
+        field, weight = tsdf.averaged(field, weight, *_fused(maps, extra, trusted, grid, truncation, near))
+    unseen = truncation if masks is None else -truncation
+    field = np.where(weight > 0, field - np.float32(gap), np.float32(unseen))
     return tsdf.closed(np.maximum(field, solid), truncation)
+
+
+def _fused(
+    maps: DepthMaps, part: slice, trusted: np.ndarray, grid: Grid, truncation: float, near: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distance and weight [X,Y,Z] from some of the maps."""
+    matrices = hull.projection_matrices(maps.cameras)[part]
+    K = maps.cameras.K.numpy()[part]
+    return tsdf.fuse_depths(maps.depths[part], maps.alphas[part], trusted[part], K, matrices, grid, truncation, near)
+
+
+def _fitted_to_outlines(
+    solid: np.ndarray, seen: np.ndarray, maps: DepthMaps, views: Views, grid: Grid, truncation: float
+) -> tuple[np.ndarray, float]:
+    """Return the hull without what lies above and below all that the views show, and how far to let the surface out.
+
+    So what stands on flat ground gets a flat foot where the hull, which no view sees from below, goes on as a cone.
+    `seen` is the views' own field, free where they see nothing.
+    """
+    assert views.alphas is not None  # for the type checker: the caller has masks
+    K, c2w = views.cameras.K.numpy(), views.cameras.c2w.numpy()
+    gap = outline_gap(seen, views.alphas.numpy(), K, c2w, grid.origin, grid.voxel)
+    gap = float(np.clip(gap, 0.0, 0.5 * truncation))
+    up = up_direction(views.cameras)
+    low, high = seen_span(maps, up)
+    return np.maximum(solid, tsdf.slab(grid, up, low - gap, high + gap, truncation)), gap
 
 
 def surface(field: np.ndarray, grid: Grid, config: MeshConfig) -> trimesh.Trimesh:
@@ -92,6 +114,7 @@ def surface(field: np.ndarray, grid: Grid, config: MeshConfig) -> trimesh.Trimes
     if not (field < 0).any():
         raise ValueError("The depth maps enclose nothing. Fit more splats, or check the masks and the cameras.")
     isosurface.make_well_composed(field, truncation)
+    field = isosurface.largest_solids(field, truncation, config.min_share)  # mending may have closed a bubble off
     vertices, faces = isosurface.surface_nets(field, truncation)
     vertices = isosurface.taubin(vertices, faces, config.smoothing)
     vertices, faces = decimate(vertices, faces, config.num_faces)

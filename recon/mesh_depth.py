@@ -5,7 +5,7 @@ Shapes: N depth maps of H x W pixels, the views' own first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ SEARCH_RESOLUTION = 64  # of the hull that finds the subject's bounds
 MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, whatever the views' size
 MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
 LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
+HARDENING = 3
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
@@ -95,10 +96,16 @@ def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple
 
 
 def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int) -> DepthMaps:
-    """Render the splats' median depth from the views' cameras and from `num_extra` more around a point [3]."""
+    """Render the splats' median depth from the views' cameras and from `num_extra` more around a point [3].
+
+    The splats are drawn as if each stood there HARDENING times: the light then stops at the first layer of those that a
+    fit leaves half transparent, and not somewhere among those behind.
+    """
     cameras, num_own = depth_cameras(views.cameras, center, num_extra)
+    opacities = 1.0 - (1.0 - splats.opacities) ** HARDENING
+    solid = replace(splats, opacity_logits=torch.logit(opacities, eps=1e-6))
     with torch.no_grad():
-        drawn = [render(splats, cameras[n]) for n in range(len(cameras))]
+        drawn = [render(solid, cameras[n]) for n in range(len(cameras))]
     depths, alphas = torch.cat([picture.depth for picture in drawn]), torch.cat([picture.alpha for picture in drawn])
     return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
 

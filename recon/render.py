@@ -165,6 +165,7 @@ def _render_gsplat(
         width=cameras.width,
         height=cameras.height,
         sh_degree=splats.sh_degree if sh_degree is None else sh_degree,
+        eps2d=reference.LOW_PASS,
         packed=False,
         absgrad=False,
         render_mode="RGB+ED",

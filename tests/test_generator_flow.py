@@ -57,6 +57,15 @@ def test_a_straight_flow_is_followed_exactly(steps, shift):
 
 
 @pytest.mark.parametrize("shift", [1.0, 1.7])
+def test_a_velocity_linear_in_time_costs_only_the_first_step(shift):
+    """The two-step rule is exact for it on uneven steps; Euler's first step of length h is off by slope h^2 / 2."""
+    slope, start = 3.0, torch.tensor([1.0], dtype=torch.float64)
+    end = integrate(lambda z, t: torch.full_like(z, slope * t), start, 6, shift=shift)
+    first_step = float(schedule(6, shift)[0] - schedule(6, shift)[1])
+    assert end.item() == pytest.approx(1 - slope / 2 - slope * first_step**2 / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.7])
 def test_halving_the_steps_divides_the_error_by_four(shift):
     start = torch.tensor([1.0, -2.0], dtype=torch.float64)
     exact = start * math.exp(-math.sin(2) / 2)  # of dz/dt = z cos(2 t)

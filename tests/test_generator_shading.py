@@ -13,6 +13,9 @@ from generator.shading import (
     NUM_BALL_DOTS,
     PLAIN,
     STRIPES,
+    SUN_X,
+    SUN_Y,
+    SUN_Z,
     WRAP_BALL,
     WRAP_FLAT,
     WRAP_ROUND,
@@ -60,6 +63,17 @@ def test_matte_looks_the_same_from_everywhere_and_gloss_does_not():
     seen = [np.array([color_at(row[None], 0, (0.2, 0.1, 0), eye) for eye in eyes]) for row in (matte, glossy)]
     assert np.ptp(seen[0], axis=0).max() == 0
     assert np.ptp(seen[1], axis=0).max() > 0.1
+
+
+def test_there_is_no_highlight_in_the_shadow():
+    block = solid(sdf.BOX, (0.2, 0.2, 0.4, 0), (-0.45, -0.6, 0.4), bound=0.5)
+    glossy = FLOOR.copy()
+    glossy[sdf.GLOSS] = 0.55
+    mirrored = (SUN_X, SUN_Y, -SUN_Z)  # the eye where the sun's mirror image shines
+    lit = [color_at(row[None], 0, (0, 0, 0), mirrored) for row in (FLOOR, glossy)]
+    shadowed = [color_at(np.stack([row, block]), 0, (0, 0, 0), mirrored) for row in (FLOOR, glossy)]
+    assert (lit[1] > lit[0] + 0.1).all()
+    assert shadowed[1] == pytest.approx(shadowed[0], abs=1e-6)
 
 
 def test_colors_stay_in_range():
@@ -112,6 +126,12 @@ def test_checks_are_stripes_across_bands():
     for x, y, z in rng.uniform(-1, 1, (200, 3)):
         bands, stripes, checks = (weight(patterned(p, WRAP_ROUND), x, y, z) for p in (BANDS, STRIPES, CHECKS))
         assert checks == (bands != stripes)
+
+
+def test_the_top_of_a_round_solid_is_patterned_across():
+    row, up, aside = patterned(BANDS, WRAP_ROUND), (0.0, 0.0, 1.0), (0.87, 0.0, 0.5)
+    assert weight(row, 0.3, 0.0, 0.5, up) != weight(row, 0.3, 0.2, 0.5, up)  # half a period along y
+    assert weight(row, 0.3, 0.0, 0.5, aside) == weight(row, 0.3, 0.2, 0.5, aside)
 
 
 def test_a_ball_has_its_number_of_dots():

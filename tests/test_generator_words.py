@@ -13,6 +13,7 @@ from generator.words import (
     COLOR_SYNONYMS,
     MATERIAL_SYNONYMS,
     PATTERN_SYNONYMS,
+    SYNONYM_SHARE,
     article,
     long_caption,
     phrase,
@@ -62,14 +63,25 @@ def test_synonyms_belong_to_one_value_each():
         assert len(set(words)) == len(words)
 
 
-def test_each_level_comes_in_its_share():
+def test_attributes_are_said_in_their_shares():
+    """What the model was trained on: half of the captions long, and of the others 2 short ones on 3 medium ones."""
     rng = np.random.default_rng(0)
-    captions = [sample_caption(MUG, rng) for _ in range(2000)]
-    long = np.mean([caption.startswith("A 3D model") for caption in captions])
-    assert long == pytest.approx(0.5, abs=0.04)
-    assert len(set(captions)) > 200
-    silent = np.mean([" with " not in caption and "body" not in caption for caption in captions])
-    assert 0.02 < silent < 0.4  # short captions say little
+    captions = [sample_caption(MUG, rng) for _ in range(6000)]
+    long = [caption for caption in captions if caption.startswith("A 3D model")]
+    others = [caption for caption in captions if not caption.startswith("A 3D model")]
+    assert len(long) / len(captions) == pytest.approx(0.5, abs=0.02)
+    reds, dots = ("red", "crimson", "scarlet"), ("dots", "spots")
+    for words, share_long, share_other in (
+        (("round",), 0.9, 0.4 * 0.35 + 0.6 * 0.6),
+        (reds, 1.0, 0.4 * 0.85 + 0.6 * 0.95),
+        (("handle",), 0.95, 0.6 * 0.8),
+        (dots, 1.0, 0.4 * 0.35 + 0.6 * 0.85),
+        (("glossy", "shiny", "ceramic"), 0.9, 0.4 * 0.25 + 0.6 * 0.6),
+    ):
+        for part, share in ((long, share_long), (others, share_other)):
+            said = np.mean([any(word in caption for word in words) for caption in part])
+            assert said == pytest.approx(share, abs=0.025), words
+    assert np.mean(["cup" in caption for caption in captions]) == pytest.approx(SYNONYM_SHARE, abs=0.02)
 
 
 def test_the_same_generator_writes_the_same():

@@ -38,7 +38,10 @@ def test_one_splat_falls_off_as_its_projected_gaussian():
     row, column = CENTER
     assert left[0, row, column].item() == pytest.approx(0.4)
     assert rgb[0, row, column].tolist() == pytest.approx([0.6, 0.3, 0.15])
-    variance_x, variance_y = (FOCAL_X * 0.1 / 2) ** 2 + 0.3, (FOCAL_Y * 0.1 / 2) ** 2 + 0.3
+    variance_x, variance_y = (
+        (FOCAL_X * 0.1 / 2) ** 2 + reference.LOW_PASS,
+        (FOCAL_Y * 0.1 / 2) ** 2 + reference.LOW_PASS,
+    )
     expected = 0.6 * math.exp(-0.5 * (2**2 / variance_x + 1**2 / variance_y))
     assert (1 - left[0, row + 1, column + 2]).item() == pytest.approx(expected)
 
@@ -98,16 +101,18 @@ def test_projected_covariance_is_that_of_projected_samples():
     axes = reference.quats_to_rotations(scene.quats)[0] * scene.scales[0]
     samples = scene.means + torch.randn(200000, 3, generator=generator, dtype=torch.float64) @ axes.T
     pixels = samples[:, :2] / samples[:, 2:] * torch.tensor([FOCAL_X, FOCAL_Y], dtype=torch.float64)
-    covariance = torch.linalg.inv(reference.project(scene, camera()).conics[0]) - 0.3 * torch.eye(2)
+    covariance = torch.linalg.inv(reference.project(scene, camera()).conics[0]) - reference.LOW_PASS * torch.eye(2)
     assert torch.allclose(torch.cov(pixels.T), covariance, rtol=0.02, atol=0.02 * covariance.max().item())
 
 
-def test_antialiasing_keeps_the_light_of_a_splat_smaller_than_a_pixel():
-    """With the compensation, alpha summed over the picture is that of the splat without the low-pass."""
+def test_antialiasing_weakens_a_small_splat_by_its_share_of_the_blurred_area():
+    """Light is conserved: opacity times area is the same with the low-pass as without it."""
     tiny = splats([[0, 0, 2]], [0.5], [[1.0, 1.0, 1.0]], scale=0.01)
     left = reference.rasterize(tiny, camera(), antialiased=True, min_alpha=0.0)[1]
-    area = 2 * math.pi * (FOCAL_X * 0.01 / 2) * (FOCAL_Y * 0.01 / 2)
-    assert (1 - left).sum().item() == pytest.approx(0.5 * area, rel=0.02)
+    variances = torch.tensor([(FOCAL_X * 0.01 / 2) ** 2, (FOCAL_Y * 0.01 / 2) ** 2])
+    share = (variances / (variances + reference.LOW_PASS)).prod().sqrt().item()
+    assert share < 0.2
+    assert 1 - left[0, CENTER[0], CENTER[1]].item() == pytest.approx(0.5 * share)
 
 
 def test_rotations_from_quaternions():

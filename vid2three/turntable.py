@@ -32,7 +32,7 @@ def turntable(cameras: Cameras, splats: Splats, num_frames: int, size: int, has_
         return _orbit(centre, up, front, turn, height, distance, size, 0.5 / math.tan(math.radians(FOV_DEG) / 2))
     low, high = azimuth.quantile(0.15), azimuth.quantile(0.85)
     sway = (low + high) / 2 + (high - low) / 2 * turn.sin()
-    focal = float(cameras.K[:, 0, 0].median()) / min(cameras.height, cameras.width)
+    focal = float(cameras.K[:, 0, 0].median()) / max(cameras.height, cameras.width)
     return _orbit(centre, up, front, sway, height, radius, size, focal)
 
 
@@ -53,22 +53,24 @@ def bounding_sphere(splats: Splats) -> tuple[Float[Tensor, " 3"], float]:
 def up_direction(cameras: Cameras) -> Float[Tensor, " 3"]:
     """Return the unit vector that is up: z where the cameras stand by it, else what they agree on.
 
-    Cameras that are rolled every way agree on nothing; then up is the axis of the ring they stand on.
+    Cameras that are rolled every way agree on nothing; then up is the axis of the ring they stand on, its sign towards
+    the nearest axis of the world.
     """
     c2w = cameras.c2w
     up = -c2w[:, :3, 1].mean(dim=0)
     if float(up.norm()) < 0.3:
         offsets = cameras.centers - cameras.centers.mean(dim=0)
         up = torch.linalg.svd(offsets).Vh[2] if len(cameras) >= 3 else up.new_tensor([0.0, 0.0, 1.0])
+        up = up * up[up.abs().argmax()].sign()
     up = up / up.norm()
     z = up.new_tensor([0.0, 0.0, 1.0])
     return z if float(up @ z) > math.cos(math.radians(45)) else up
 
 
 def _scene(cameras: Cameras) -> tuple[Tensor, float]:
-    """Return the point that the cameras look at and their median distance from it."""
+    """Return the point that the cameras look at and how far off the farther ones of them stand."""
     centre = torch.from_numpy(look_at_point(cameras)).to(cameras.w2c)
-    return centre, float((cameras.centers - centre).norm(dim=1).median())
+    return centre, float((cameras.centers - centre).norm(dim=1).quantile(0.6))
 
 
 def _angles(cameras: Cameras, centre: Tensor, up: Tensor) -> tuple[Tensor, Tensor, Tensor]:

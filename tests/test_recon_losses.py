@@ -1,0 +1,50 @@
+"""The loss: zero where it should be, by hand, and its written-out gradient against autograd."""
+
+import numpy as np
+import pytest
+import torch
+
+from recon.losses import EPSILON, QUADRATIC, photometric, photometric_gradient
+
+HEIGHT, WIDTH = 5, 7
+
+
+def make_pictures(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A picture over black, its transmittance, a premultiplied RGBA target and a background, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = {"generator": generator, "dtype": torch.float64}
+    target = torch.rand(HEIGHT, WIDTH, 4, **draw)
+    target[..., :3] *= target[..., 3:]
+    return torch.rand(HEIGHT, WIDTH, 3, **draw), torch.rand(HEIGHT, WIDTH, **draw), target, torch.rand(3, **draw)
+
+
+def test_the_target_itself_has_no_loss():
+    _, _, target, background = make_pictures()
+    loss = photometric(target[..., :3], 1 - target[..., 3], target, background, 0.7)
+    assert loss.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_one_wrong_pixel_by_hand():
+    target = torch.zeros(HEIGHT, WIDTH, 4, dtype=torch.float64)
+    rgb, left = target[..., :3].clone(), torch.ones(HEIGHT, WIDTH, dtype=torch.float64)
+    rgb[2, 3, 1], left[2, 3] = 0.3, 0.5  # half covered by green, over a white background: 1 + 0.3 - 0.5
+    errors = torch.tensor([-0.5, -0.2, -0.5], dtype=torch.float64)
+    rho = (errors**2 + EPSILON**2).sqrt() - EPSILON + 0.5 * QUADRATIC * errors**2
+    expected = (rho.sum() / 3 + 0.7 * 0.5**2) / (HEIGHT * WIDTH)
+    loss = photometric(rgb, left, target, torch.ones(3, dtype=torch.float64), 0.7)
+    assert loss.item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("alpha_weight", [0.0, 0.7])
+def test_twin_gradient_is_autograds(alpha_weight):
+    rgb, left, target, background = make_pictures()
+    rgb, left = rgb.requires_grad_(), left.requires_grad_()
+    loss = photometric(rgb, left, target, background, alpha_weight)
+    loss.backward()
+    arrays = [tensor.detach().float().numpy() for tensor in (rgb, left, target, background)]
+    value, square, grad_rgb, grad_left = photometric_gradient(*arrays, alpha_weight)
+    assert value == pytest.approx(loss.item(), rel=1e-5)
+    assert np.abs(grad_rgb - rgb.grad.numpy()).max() < 1e-6
+    assert np.abs(grad_left - left.grad.numpy()).max() < 1e-6
+    error = rgb + left[..., None] * background - target[..., :3] - (1 - target[..., 3:]) * background
+    assert square == pytest.approx(error.square().mean().item(), rel=1e-5)
