@@ -18,7 +18,7 @@ from recon.start import start_splats
 from recon.views import Views, composited
 
 NUM_VIEWS, HEIGHT, WIDTH, NUM = 10, 40, 48, 250
-CONFIG = FitConfig(num_splats=NUM, iterations=120, sh_degree=1)
+CONFIG = FitConfig(num_splats=NUM, iterations=500, sh_degree=1)
 
 
 def ring_of_cameras(num: int, elevation: float, phase: float = 0.0) -> Cameras:
@@ -101,11 +101,11 @@ def test_bytes_do_not_depend_on_the_number_of_threads(views):
 
 def test_progress_counts_to_the_end_and_quality_rises(views):
     calls = []
-    fit(views, replace(CONFIG, iterations=70), progress=lambda *call: calls.append(call))
+    fit(views, replace(CONFIG, iterations=310), progress=lambda *call: calls.append(call))
     steps = [step for step, _, _ in calls]
     assert steps == sorted(set(steps))
-    assert steps[-1] == 70
-    assert {total for _, total, _ in calls} == {70}
+    assert steps[-1] == 310
+    assert {total for _, total, _ in calls} == {310}
     scores = [scores["psnr"] for _, _, scores in calls]
     assert scores[-1] > scores[0] + 3
 
@@ -152,7 +152,7 @@ def test_photos_are_fitted_from_points(views, held_out):
     """Without masks the background is part of the picture, and known points are the start."""
     points = ball().means[::3]
     photos = Views(composited(views, 0.5), None, None, views.cameras, points)
-    splats = fit(photos, replace(CONFIG, iterations=200))
+    splats = fit(photos, replace(CONFIG, iterations=600))
     drawn = render(splats, held_out.cameras, background=torch.full((3,), 0.5)).rgb
     inside = held_out.alphas > 0.9
     error = (drawn - composited(held_out, 0.5))[inside].square().mean().item()
@@ -162,7 +162,7 @@ def test_photos_are_fitted_from_points(views, held_out):
 def test_photos_are_fitted_from_nothing(views):
     photos = Views(composited(views, 0.5), None, None, views.cameras)
     scores = []
-    fit(photos, replace(CONFIG, iterations=200), progress=lambda step, total, score: scores.append(score["psnr"]))
+    fit(photos, replace(CONFIG, iterations=600), progress=lambda step, total, score: scores.append(score["psnr"]))
     assert scores[-1] > scores[0] + 5
 
 
