@@ -19,7 +19,6 @@ from recon.hull import bilinear
 
 FAR = 1e9  # stands for infinity, which fast maths must not meet
 MIN_COSINE = 0.05  # surfaces seen at a flatter angle say nothing
-MIN_SEEN = 0.05  # weight of a voxel's views for each that has it hidden, below which it counts as unseen
 BACK_REACH = 2.0  # voxels before and behind a surface that tell which side of it is inside
 BACKGROUND_WEIGHT = 0.5  # of a voxel before empty background, where a surface seen head-on weighs 1
 
@@ -248,7 +247,7 @@ def _fuse_depths(depths, slants, weights, distances, matrices, xs, ys, zs, trunc
             for k in range(len(zs)):
                 if not near_solid[i, j, k]:
                     continue
-                sum_distance, sum_weight, hidden = np.float32(0.0), np.float32(0.0), 0
+                sum_distance, sum_weight = np.float32(0.0), np.float32(0.0)
                 for n in range(num):
                     m = matrices[n]
                     depth = m[2, 0] * xs[i] + m[2, 1] * ys[j] + m[2, 2] * zs[k] + m[2, 3]
@@ -270,13 +269,12 @@ def _fuse_depths(depths, slants, weights, distances, matrices, xs, ys, zs, trunc
                     surface = _surface_depth(depths[n], u, v, truncation)
                     distance = (surface - depth) * slants[n, row, column]
                     if distance <= -truncation:
-                        hidden += 1
                         continue
                     if distance < 0.0:
                         weight *= 1.0 + distance / truncation
                     sum_distance += weight * min(distance, truncation)
                     sum_weight += weight
-                if sum_weight > MIN_SEEN * hidden:
+                if sum_weight > 0.0:
                     field[i, j, k] = sum_distance / sum_weight
                     total[i, j, k] = sum_weight
     return field, total

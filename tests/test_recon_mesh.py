@@ -52,7 +52,7 @@ def test_mesh_is_closed_and_turned_outward(mesh):
 def test_mesh_lies_on_the_surface(mesh):
     true = mug()
     assert f_at(mesh, 0.03) > 0.97
-    assert np.abs(mesh.bounds - true.bounds).max() < 0.03
+    assert np.abs(mesh.bounds - true.bounds).max() < 0.04  # a voxel and a half
     assert mesh.euler_number == 0  # the handle's hole and no other
 
 
