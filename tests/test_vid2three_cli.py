@@ -39,6 +39,16 @@ def test_generate_and_train_take_their_own_part():
     assert parse(["train", "--preset", "train-xs", "--num-clips", "7"]).settings.num_clips == 7
 
 
+def test_train_takes_a_file(root):
+    command = parse(["train", str(root / "configs" / "train-xs.yaml"), "--seed", "5"])
+    assert (command.settings.name, command.settings.compile, command.settings.seed) == ("orbit-xs", True, 5)
+
+
+def test_evaluate_takes_the_truth_by_name():
+    command = parse(["evaluate", "run", "--truth", "orbit", "--json"])
+    assert (str(command.folder), str(command.truth), command.json) == ("run", "orbit", True)
+
+
 def test_prompt_and_folders_arrive_as_they_were_typed():
     command = parse(["make", "a red mug, with a “blue” handle", "-o", "some/where", "--seed", "7", "--overwrite"])
     assert (command.prompt, command.output, command.seed) == ("a red mug, with a “blue” handle", Path("some/where"), 7)

@@ -168,13 +168,15 @@ class Evaluate:
 
     folder: Folder
     """Run folder."""
-    truth: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TRUTH")]
+    truth: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
     """Folder with transforms_test.json and its pictures, and perhaps mesh.ply."""
+    json: bool = False
+    """Print the figures as JSON."""
     options: Annotated[Options, Flat] = field(default_factory=Options)
 
     def run(self, report: Reporter) -> None:
         figures = vid2three.evaluate(self.folder, self.truth)
-        as_json = self.options.progress == "json"
+        as_json = self.json or self.options.progress == "json"
         table = importlib.import_module("vid2three.evaluate").table
         print(json.dumps(figures) if as_json else table(figures))
 
@@ -183,10 +185,10 @@ class Evaluate:
 class Train:
     """Train a generator from nothing: data, autoencoder, transformer. Called again, it goes on."""
 
+    config: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    """YAML file of settings, such as configs/train-xs.yaml."""
     preset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Settings that come with vid2three, such as train-xs."""
-    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """YAML file of your own settings."""
     options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[TrainConfig, Flat] = field(default_factory=TrainConfig)
 
@@ -274,7 +276,9 @@ def _default(command: Any, argv: list[str]) -> Any:
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--preset", default=getattr(getattr(default, "presets", default), "preset", None))
     peek.add_argument("--config", type=Path)
-    named, _ = peek.parse_known_args(argv)
+    named, others = peek.parse_known_args(argv)
+    if command is Train:
+        named.config = next((Path(word) for word in others if word.endswith((".yaml", ".yml"))), None)
     preset = None if named.preset in (None, "None") else named.preset
     return dataclasses.replace(default, settings=_loaded(default.settings, preset, named.config))
 
