@@ -100,7 +100,8 @@ class Trainer:
 
     def _wait_for_shards(self, num: int) -> None:
         while len(shard_paths(self.clips)) < num:
-            if not any(process.is_alive() for process in self.renderers):
+            is_over = not any(process.is_alive() for process in self.renderers)
+            if is_over and len(shard_paths(self.clips)) < num:
                 raise RuntimeError("The renderers ended before all clips were made; their error stands above.")
             time.sleep(5)
 
@@ -115,7 +116,7 @@ class Trainer:
             clock.resume(state, optimizers)
         elif self.config.resume_from:
             vae = load_model(Path(self.config.resume_from))[0].to(self.device)
-            torch.save({"vae": vae.state_dict(), "optimizers": [], "minutes": 1e9, "step": 0}, path)
+            _save_state(path, {"vae": vae.state_dict(), "optimizers": [], "minutes": 1e9, "step": 0})
             return vae.eval()
         if clock.is_over:
             return vae.eval()
@@ -124,7 +125,7 @@ class Trainer:
 
         def save() -> None:
             state = {"vae": vae.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
-            torch.save({**state, "minutes": clock.minutes, "step": clock.step}, path)
+            _save_state(path, {**state, "minutes": clock.minutes, "step": clock.step})
             self._record("vae", clock, vae_scores(vae.eval(), held_out))
             vae.train()
 
@@ -173,7 +174,7 @@ class Trainer:
                 "ema": ema.state_dict(),
                 "optimizers": [o.state_dict() for o in optimizers],
             }
-            torch.save({**state, "minutes": clock.minutes, "step": clock.step}, path)
+            _save_state(path, {**state, "minutes": clock.minutes, "step": clock.step})
             save_model(weights, vae, ema, {"num_frames": c.num_frames, "size": c.size, "steps": clock.step})
             write_sheet(self.folder / "sheets" / f"{clock.step:06d}.png", vae, ema, encoder, c.num_frames, c.size)
 
@@ -262,6 +263,13 @@ class Trainer:
             sample = ClipSample(sample_attributes(rng, held_out=True), sample_orbit(rng))
             clips.append(make_clip(sample, rng, c.num_frames, c.size, c.size)[0])
         return to_model(np.stack(clips), self.device)
+
+
+def _save_state(path: Path, state: dict) -> None:
+    """Write beside and rename, so that a crash leaves the last state whole."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
 
 
 def _minutes(path: Path) -> float:

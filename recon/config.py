@@ -25,6 +25,8 @@ class FitConfig:
     """Size of the pictures in the first steps, as a share of their full size."""
     coarse_share: float = 0.0
     """Share of the steps that look at the smaller pictures."""
+    min_scale_px: float = 0.1
+    """Least standard deviation of a splat, in pixels of the views; below about 0.5 a look from nearer shows hair."""
     antialiased: bool = False
     """Weaken splats smaller than a pixel; the viewer must do the same (Mip-Splatting)."""
 

@@ -66,6 +66,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows = to_rows(splats).to(device).contiguous()
     population = Population(rows, torch.zeros_like(rows), torch.zeros_like(rows))
+    pixel = _pixel_size(views, splats.means)
     radius = float((splats.means - splats.means.mean(dim=0)).norm(dim=1).quantile(0.95))
     coarse, fine = _target(views, config.coarse, device), _target(views, 1.0, device)
     num_coarse = int(config.coarse_share * config.iterations)
@@ -80,7 +81,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         target = coarse if step < num_coarse else fine
         gradient, square = _gradient(population.rows, target, order.pop(), background, degree, config)
         _adam(population, gradient, _rates(population.rows, step / config.iterations, radius), step + 1)
-        _limit_needles(population.rows)
+        _limit_shapes(population.rows, math.log(config.min_scale_px * pixel))
         need += gradient[:, MEAN:LOG_SCALE].norm(dim=1)
         if step in densify_at:
             population = densify(population, need, cap, config.grow_share, generator)
@@ -103,6 +104,8 @@ def check_config(config: FitConfig) -> None:
     for name in ("grow_share", "alpha_weight"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
+    if config.min_scale_px <= 0:
+        raise ValueError(f"min_scale_px is a positive number of pixels, not {config.min_scale_px}.")
     for name in ("start_share", "coarse"):
         if not 0 < getattr(config, name) <= 1:
             raise ValueError(f"{name} is a share above 0 and up to 1, not {getattr(config, name)}.")
@@ -185,8 +188,16 @@ def _adam(population: Population, gradient: Tensor, rates: Tensor, step: int) ->
     population.rows.sub_(rates / (1 - BETA_1**step) * population.first / scale)
 
 
-def _limit_needles(rows: Float[Tensor, "n d"]) -> None:
+def _pixel_size(views: Views, means: Float[Tensor, "n 3"]) -> float:
+    """Return the width in the world of a pixel at the splats' distance, in the view that sees them best."""
+    distances = (views.cameras.centers - means.mean(dim=0)).norm(dim=1)
+    return float((distances / views.cameras.K[:, 0, 0]).min())
+
+
+def _limit_shapes(rows: Float[Tensor, "n d"], log_least: float) -> None:
+    """Keep splats no finer than asked (Mip-Splatting's 3D filter as a bound, arXiv:2311.16493), and no needles."""
     scales = rows[:, LOG_SCALE:QUAT]
+    scales.clamp_(min=log_least)
     middle = scales.sum(dim=1) - scales.amax(dim=1) - scales.amin(dim=1)
     scales.copy_(torch.minimum(scales, (middle + math.log(MAX_NEEDLE))[:, None]))
 

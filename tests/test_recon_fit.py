@@ -136,6 +136,13 @@ def test_splats_stay_flat_and_no_needles_grow(views):
     assert bool((scales[:, 2] <= MAX_NEEDLE * 1.001 * scales[:, 1]).all())
 
 
+def test_no_splat_is_finer_than_asked(views):
+    pixel = 3.0 / 70.0  # distance by focal length
+    scales = fit(views, replace(CONFIG, iterations=100, min_scale_px=0.5)).scales
+    assert scales.min() >= 0.49 * pixel
+    assert fit(views, replace(CONFIG, iterations=100)).scales.min() < 0.4 * pixel
+
+
 def test_higher_harmonics_are_fitted_only_where_asked(views):
     plain, shiny = fit(views, replace(CONFIG, sh_degree=0)), fit(views, replace(CONFIG, sh_degree=2))
     assert plain.sh.shape == (NUM, 1, 3)
@@ -189,6 +196,7 @@ def test_broken_views_are_refused(views):
         ({"start_share": 0.0}, "start_share"),
         ({"grow_share": -0.1}, "grow_share"),
         ({"alpha_weight": -1.0}, "alpha_weight"),
+        ({"min_scale_px": 0.0}, "min_scale_px"),
         ({"coarse": 1.5}, "coarse"),
         ({"coarse_share": 1.0}, "coarse_share"),
     ],

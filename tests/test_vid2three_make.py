@@ -1,0 +1,65 @@
+"""A sentence in, an asset out, with the model that ships: every file, the same bytes twice, resumed, refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from generator.weights import FOLDER
+from vid2three.config import MakeConfig, load_config
+from vid2three.formats.glb import load_mesh
+from vid2three.pipeline import make
+from vid2three.run import sha256
+
+PROMPT = "a red mug with a blue handle"
+DRAFT = load_config(MakeConfig(), "draft")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "mug"
+    make(PROMPT, folder, DRAFT, seed=5)
+    return folder
+
+
+def test_a_sentence_becomes_a_closed_mesh_of_the_height_asked(made):
+    scene = trimesh.load(made / "mesh.glb")
+    (mesh,) = scene.geometry.values()
+    assert mesh.is_watertight
+    assert mesh.bounds[1, 1] - mesh.bounds[0, 1] == pytest.approx(1.0, rel=1e-4)  # glTF: y is up
+    assert mesh.bounds[0, 1] == pytest.approx(0.0, abs=1e-5)
+    assert len(mesh.faces) <= DRAFT.mesh.num_faces
+
+
+def test_red_was_asked_and_red_it_is(made):
+    mesh = load_mesh(made / "mesh.glb")
+    red, green, blue = np.asarray(mesh.visual.vertex_colors)[:, :3].astype(float).mean(axis=0)
+    assert red > 1.5 * green
+    assert red > 1.5 * blue
+
+
+def test_the_manifest_says_how_it_was_made(made):
+    manifest = json.loads((made / "asset.json").read_text())
+    assert manifest["prompt"] == PROMPT
+    assert "The handle is blue." in manifest["caption"]
+    assert manifest["weights"]["sha256"] == sha256(FOLDER / "orbit-xs.safetensors")
+    assert manifest["weights"]["licence"] == "Apache-2.0"
+    assert manifest["timings"]["total"] > 0
+    for name, facts in manifest["files"].items():
+        assert sha256(made / name) == facts["sha256"], name
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_thing(made, tmp_path):
+    make(PROMPT, tmp_path / "again", DRAFT, seed=5)
+    for name in ("splats.ply", "mesh.glb", "orbit.mp4", "preview.png"):
+        assert (made / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+    make(PROMPT, tmp_path / "other", DRAFT, seed=6)
+    assert (made / "splats.ply").read_bytes() != (tmp_path / "other" / "splats.ply").read_bytes()
+
+
+def test_a_finished_run_is_not_made_again(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file() and path.suffix != ".json"}
+    make(PROMPT, made, DRAFT, seed=5)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
