@@ -54,6 +54,8 @@ class GenerateConfig:
     """Guidance is on for times between this and guidance_to (0 = data, 1 = noise)."""
     guidance_to: float = 0.95
     """See guidance_from."""
+    guidance_rescale: float = 0.0
+    """How far the contrast that guidance adds is taken back; 0 not at all, 1 wholly."""
     shift: float = 1.5
     """Spends more of the steps near noise where it is above 1."""
     negative_prompt: str = ""

@@ -139,6 +139,7 @@ class Sampler:
     steps: int = 24
     guidance: float = 4.0
     shift: float = 1.5
+    rescale: float = 0.0
     batch: int = 16
 
 
@@ -171,7 +172,7 @@ def generate_views(
             null_mask,
             torch.from_numpy(rays).float()[None],
             torch.from_numpy(angles).float(),
-            Guide(sampler.guidance, 0.1, 0.95),
+            Guide(sampler.guidance, 0.1, 0.95, sampler.rescale),
             sampler.steps,
             sampler.shift,
         )

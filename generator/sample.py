@@ -33,9 +33,20 @@ class Guide:
     scale: float
     start: float
     end: float
+    rescale: float = 0.0
+    """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
 
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
+
+    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor) -> Tensor:
+        """Combine the velocities [b,t,c,h,w] with and without the text."""
+        guided = v_null + self.scale * (v - v_null)
+        if self.rescale == 0 or t == 0:
+            return guided
+        data = z - t * guided
+        ratio = (z - t * v).std(dim=(1, 2, 3, 4), keepdim=True) / data.std(dim=(1, 2, 3, 4), keepdim=True)
+        return (z - data * (1 - self.rescale + self.rescale * ratio)) / t
 
 
 def generate(
@@ -60,7 +71,7 @@ def generate(
     text, mask = load_text_encoder()([caption, config.negative_prompt])
     rays, angles = orbit_condition(orbit, config.num_frames, config.height, config.width, dit.config.patch)
     rays, angles = torch.from_numpy(rays).float()[None], torch.from_numpy(angles).float()
-    guide = Guide(config.guidance, config.guidance_from, config.guidance_to)
+    guide = Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
     with torch.inference_mode():
         z = sample_latents(
             dit,
@@ -135,7 +146,7 @@ def sample_latents(
             return dit(z, torch.full((b,), t), text, mask, rays, angles)
         times = torch.full((2 * b,), t)
         v, v_null = dit(z.repeat(2, 1, 1, 1, 1), times, both_text, both_mask, both_rays, angles).chunk(2)
-        return v_null + guide.scale * (v - v_null)
+        return guide.velocity(z, t, v, v_null)
 
     return integrate(velocity, noise, steps, shift=shift, progress=progress)
 
