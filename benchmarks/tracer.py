@@ -1,6 +1,6 @@
 """Time to trace a training clip: 16 frames of 64x64 pixels, one thread, over all categories and styles.
 
-    python benchmarks/tracer.py
+python benchmarks/tracer.py
 """
 
 from __future__ import annotations

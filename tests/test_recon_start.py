@@ -18,9 +18,7 @@ def ring_of_cameras() -> Cameras:
     """Cameras 3 from the origin, half of them raised by 40 degrees, all looking at it."""
     azimuth = torch.arange(NUM_VIEWS) * (2 * torch.pi / NUM_VIEWS)
     elevation = torch.where(torch.arange(NUM_VIEWS) % 2 == 0, 0.0, 0.7)
-    outward = torch.stack(
-        [azimuth.sin() * elevation.cos(), -azimuth.cos() * elevation.cos(), elevation.sin()], dim=1
-    )
+    outward = torch.stack([azimuth.sin() * elevation.cos(), -azimuth.cos() * elevation.cos(), elevation.sin()], dim=1)
     right = torch.stack([azimuth.cos(), azimuth.sin(), torch.zeros(NUM_VIEWS)], dim=1)
     w2c = torch.eye(4).repeat(NUM_VIEWS, 1, 1)
     w2c[:, :3, :3] = torch.stack([right, torch.linalg.cross(-outward, right), -outward], dim=1)
