@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 MAX_PSNR = 100.0  # dB, returned for equal pictures: a figure that JSON can hold
+TRIM = 2.0  # medians beyond which a pair of an alignment joins parts that do not belong together
 
 
 def psnr(
@@ -103,17 +104,23 @@ def umeyama(source: Float[Tensor, "p 3"], target: Float[Tensor, "p 3"]) -> Float
 
 
 def align_sim3(source: Float[Tensor, "p 3"], target: Float[Tensor, "q 3"], steps: int = 40) -> Float[Tensor, "4 4"]:
-    """Return the similarity that lays the source surface onto the target's: ICP by `umeyama`, with scale.
+    """Return the similarity that lays the source surface onto the target's: trimmed ICP by `umeyama`, with scale.
 
-    Pairs are taken both ways, so that the scale can't collapse. It starts from the points as they lie and from their
-    centred and scaled copies turned about z in steps of 45 degrees (poses estimated from a video leave the azimuth
-    open), and goes on from the start of least chamfer distance. Costs about a second for 20k points.
+    Pairs are taken both ways, so that the scale can't collapse; those much longer than the median are left out, so that
+    a part which only one surface has does not pull (Chetverikov et al., "The Trimmed Iterative Closest Point
+    Algorithm", ICPR 2002). It starts from the points as they lie and from their centred and scaled copies turned about
+    z in steps of 45 degrees (poses estimated from a video leave the azimuth open), and goes on from the best start.
+    Never worse than the identity, by the mean distance to the nearest point cut at 2 % of the target's size. Costs
+    about five seconds.
     """
     few_source, few_target = _thinned(source, 2000), _thinned(target, 2000)
-    starts = [torch.eye(4, dtype=torch.float64), *(_turned(few_source, few_target, k * np.pi / 4) for k in range(8))]
+    identity = torch.eye(4, dtype=torch.float64)
+    starts = [identity, *(_turned(few_source, few_target, k * np.pi / 4) for k in range(8))]
     tried = [_icp(few_source, few_target, start, 15) for start in starts]
-    best = min(tried, key=lambda matrix: chamfer(transformed(few_source, matrix), few_target))
-    return _icp(_thinned(source, 20000), _thinned(target, 20000), best, steps)
+    best = min(tried, key=lambda matrix: _cut_distance(transformed(few_source, matrix), few_target, 0.1))
+    many_source, many_target = _thinned(source, 20000), _thinned(target, 20000)
+    candidates = [identity, *(_icp(many_source, many_target, start, steps) for start in (identity, best))]
+    return min(candidates, key=lambda matrix: _cut_distance(transformed(source, matrix), target, 0.02))
 
 
 def transformed(points: Float[Tensor, "p 3"], matrix: Float[Tensor, "4 4"]) -> Float[Tensor, "p 3"]:
@@ -125,16 +132,24 @@ def _icp(source: Tensor, target: Tensor, matrix: Tensor, steps: int) -> Tensor:
     target_tree = KDTree(target.numpy())
     for _ in range(steps):
         moved = transformed(source, matrix)
-        to_target = torch.from_numpy(target_tree.query(moved.numpy())[1])
-        to_source = torch.from_numpy(KDTree(moved.numpy()).query(target.numpy())[1])
+        near, to_target = target_tree.query(moved.numpy())
+        near_back, to_source = KDTree(moved.numpy()).query(target.numpy())
+        distances = np.concatenate([near, near_back])
+        kept = torch.from_numpy(distances <= TRIM * np.median(distances))
         update = umeyama(
-            torch.cat([source.double(), source[to_source].double()]),
-            torch.cat([target[to_target].double(), target.double()]),
+            torch.cat([source.double(), source[to_source].double()])[kept],
+            torch.cat([target[to_target].double(), target.double()])[kept],
         )
         if torch.allclose(update, matrix, rtol=0, atol=1e-9):
             break
         matrix = update
     return matrix
+
+
+def _cut_distance(a: Tensor, b: Tensor, share: float) -> float:
+    """Return the chamfer distance with every point's part of it cut at a share of b's root-mean-square radius."""
+    most = share * float((b - b.mean(dim=0)).norm(dim=1).square().mean().sqrt())
+    return float(0.5 * (np.minimum(_nearest(a, b), most).mean() + np.minimum(_nearest(b, a), most).mean()))
 
 
 def _turned(source: Tensor, target: Tensor, angle: float) -> Tensor:

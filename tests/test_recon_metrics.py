@@ -119,6 +119,29 @@ def test_align_sim3_lays_a_moved_surface_back(angle):
     assert torch.allclose(found @ matrix, torch.eye(4, dtype=torch.float64), atol=0.01)
 
 
+def test_align_sim3_is_not_pulled_by_a_part_that_only_one_surface_has():
+    """A dome with a floor, over one without: least squares over all pairs would lift it."""
+    sphere = trimesh.creation.icosphere(subdivisions=4)
+    dome = sphere.submesh([sphere.triangles_center[:, 2] > -0.4], append=True)
+    floor = trimesh.creation.box((1.2, 1.2, 0.01)).apply_translation((0, 0, -0.5))
+    bump = trimesh.creation.box((0.5, 0.3, 0.4)).apply_translation((0.4, -0.2, 0.9))  # so that it cannot turn
+    ours = surface_samples(trimesh.util.concatenate([dome, bump, floor]), 10_000)
+    true = surface_samples(trimesh.util.concatenate([dome, bump]), 10_000, seed=1)
+    matrix = align_sim3(ours, true)
+    assert torch.allclose(matrix, torch.eye(4, dtype=torch.float64), atol=0.01)
+    for threshold in (0.01, 0.02, 0.05):
+        assert f_score(transformed(ours, matrix), true, threshold) >= f_score(ours, true, threshold) - 0.002
+
+
+def test_align_sim3_never_loses_to_the_points_as_they_lie():
+    """Noise that pairs cannot see through: whatever the pairs say, what lies well stays."""
+    generator = torch.Generator().manual_seed(0)
+    true = torch.randn(3000, 3, generator=generator, dtype=torch.float64)
+    ours = torch.cat([true[:1500] + 0.001, 3 + torch.randn(1500, 3, generator=generator, dtype=torch.float64)])
+    found = transformed(ours, align_sim3(ours, true))
+    assert f_score(found, true, 0.02) >= f_score(ours, true, 0.02)
+
+
 def test_surface_samples_lie_on_the_surface_and_repeat():
     box = trimesh.creation.box((2.0, 4.0, 6.0))
     points = surface_samples(box, 3000)

@@ -39,19 +39,21 @@ TITLES = {
     "ssim_masked": "SSIM masked",
     "iou": "silhouette IoU",
     "mesh_psnr_masked": "mesh PSNR masked",
+    "mesh_ssim_masked": "mesh SSIM masked",
     "mesh_iou": "mesh silhouette IoU",
 }
 
 
 def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
-    """Return the figures of a run (JSON-able): `views`, `mesh` and, where the truth has a mesh.ply, `surface`.
+    """Return the figures of a run (JSON-able): `views`, `mesh`, `cost` and, where the truth has a mesh.ply, `surface`.
 
     `views` has the groups `all`, `training_elevation` (test cameras within 1 degree of a training camera's elevation)
     and `other_elevations`, each with PSNR in dB and SSIM of the splats on white and over the truth's mask, and IoU of
     silhouettes. `surface` has the chamfer distance (mean of the two mean distances) and F-scores, in radii of the true
     mesh's bounding sphere about the middle of its box, as the meshes lie and after a similarity (ICP) laid them
-    together. Figures that need masks are left out where the pictures have none. Raises FileNotFoundError or ValueError
-    with the cure. Costs about half a minute.
+    together. `cost` is what the run took: seconds of each stage, and the most memory in MiB. Figures that need masks
+    are left out where the pictures have none. Raises FileNotFoundError or ValueError with the cure. Costs about half a
+    minute.
     """
     run, truth = load_run(run_dir), Path(truth_dir)
     for name in ("splats.ply", "mesh.glb"):
@@ -59,7 +61,12 @@ def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
             raise FileNotFoundError(f"{run.folder} holds no {name}; finish the run with `vid2three reconstruct`.")
     test, train = _truth_views(truth, "test"), _truth_views(truth, "train")
     splats, mesh = load_splats(run.path("splats.ply")), _mesh_in_world(run)
-    result: dict[str, Any] = {"views": _view_figures(test, train, splats, mesh), "mesh": _mesh_figures(mesh)}
+    antialiased = bool(run.manifest["config"]["fit"]["antialiased"])
+    result: dict[str, Any] = {
+        "views": _view_figures(test, train, splats, antialiased, mesh),
+        "mesh": _mesh_figures(mesh),
+        "cost": _cost(run),
+    }
     if (truth / "mesh.ply").is_file():
         result["surface"] = _surface_figures(mesh, _true_mesh(truth / "mesh.ply"))
     return result
@@ -82,7 +89,12 @@ def table(figures: dict[str, Any]) -> str:
     mesh = figures["mesh"]
     closed = "watertight" if mesh["is_watertight"] else "not watertight"
     parts = "1 part" if mesh["num_components"] == 1 else f"{mesh['num_components']} parts"
-    return f"{text}\n\nMesh: {mesh['num_faces']:,} triangles, {parts}, {closed}"
+    cost = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["cost"]["seconds"].items())
+    peak = figures["cost"]["peak_memory_mb"]
+    return (
+        f"{text}\n\nMesh: {mesh['num_faces']:,} triangles, {parts}, {closed}"
+        f"\nCost: {cost}{f', peak memory {peak} MiB' if peak else ''}"
+    )
 
 
 def _truth_views(truth: Path, split: str) -> Views:
@@ -110,7 +122,9 @@ def _true_mesh(path: Path) -> trimesh.Trimesh:
     return loaded
 
 
-def _view_figures(test: Views, train: Views, splats: Splats, mesh: trimesh.Trimesh) -> dict[str, Any]:
+def _view_figures(
+    test: Views, train: Views, splats: Splats, antialiased: bool, mesh: trimesh.Trimesh
+) -> dict[str, Any]:
     """Return the figures of each group of test views."""
     center = look_at_point(train.cameras)
     apart = np.abs(_elevations_deg(test.cameras, center)[:, None] - _elevations_deg(train.cameras, center)).min(axis=1)
@@ -119,7 +133,7 @@ def _view_figures(test: Views, train: Views, splats: Splats, mesh: trimesh.Trime
         "training_elevation": np.flatnonzero(apart <= SAME_ELEVATION_DEG),
         "other_elevations": np.flatnonzero(apart > SAME_ELEVATION_DEG),
     }
-    rgb, alpha = _rendered(splats, test.cameras)
+    rgb, alpha = _rendered(splats, test.cameras, antialiased)
     drawn = render_mesh(mesh, test.cameras, background=torch.ones(3))
     return {name: _group_figures(test, rgb, alpha, drawn, index.tolist()) for name, index in groups.items()}
 
@@ -135,6 +149,7 @@ def _group_figures(test: Views, rgb: Tensor, alpha: Tensor, drawn: MeshRender, i
         figures["ssim_masked"] = ssim(ours, truth, mask)
         figures["iou"] = silhouette_iou(alpha[index], mask)
         figures["mesh_psnr_masked"] = psnr(drawn.rgb[index], truth, mask)
+        figures["mesh_ssim_masked"] = ssim(drawn.rgb[index], truth, mask)
         figures["mesh_iou"] = silhouette_iou(drawn.alpha[index], mask)
     return figures
 
@@ -172,11 +187,19 @@ def _elevations_deg(cameras: Cameras, center: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(toward[:, 2], np.linalg.norm(toward[:, :2], axis=1)))
 
 
-def _rendered(splats: Splats, cameras: Cameras) -> tuple[Tensor, Tensor]:
-    """Return the splats on white [N,H,W,3], clamped, and their alpha [N,H,W]."""
+def _cost(run: Run) -> dict[str, Any]:
+    timings = dict(run.manifest["timings"])
+    return {"peak_memory_mb": timings.pop("peak_memory_mb", None), "seconds": timings}
+
+
+def _rendered(splats: Splats, cameras: Cameras, antialiased: bool) -> tuple[Tensor, Tensor]:
+    """Return the splats on white [N,H,W,3], clamped, and their alpha [N,H,W]; drawn as they were fitted."""
+    white = torch.ones(3)
     with torch.no_grad():
-        starts = range(0, len(cameras), BATCH)
-        parts = [render(splats, cameras[start : start + BATCH], background=torch.ones(3)) for start in starts]
+        parts = [
+            render(splats, cameras[start : start + BATCH], background=white, antialiased=antialiased)
+            for start in range(0, len(cameras), BATCH)
+        ]
     return torch.cat([part.rgb for part in parts]).clamp(0, 1), torch.cat([part.alpha for part in parts])
 
 
