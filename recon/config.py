@@ -47,3 +47,21 @@ class MeshConfig:
     """Rounds of Taubin smoothing before triangles are taken away."""
     min_share: float = 0.01
     """Loose parts below this share of the subject's volume are dropped."""
+
+
+@dataclass(frozen=True)
+class NerfConfig:
+    """Views to a signed distance field."""
+
+    resolution: int = 128
+    """Nodes along the subject's longest side on the finest of three grids."""
+    iterations: int = 900
+    """Steps of the optimisation."""
+    num_rays: int = 2048
+    """Rays a step."""
+    alpha_weight: float = 0.5
+    """Weight of coverage against colour."""
+    eikonal_weight: float = 0.1
+    """Weight of the distances' being distances."""
+    smooth_weight: float = 0.02
+    """Weight of smoothness; more hides noise and detail."""
