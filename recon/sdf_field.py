@@ -66,7 +66,7 @@ def field_around(values: np.ndarray, colors: np.ndarray, grid: Grid, sharpness: 
     inside = values < 0
     if not inside.any() or inside.all():
         raise ValueError("The field has no surface: check the masks and that the cameras belong to them.")
-    measured = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+    measured = np.asarray(ndimage.distance_transform_edt(~inside)) - np.asarray(ndimage.distance_transform_edt(inside))
     measured = grid.voxel * (measured - 0.5 * np.sign(measured))
     reach = BAND * grid.voxel
     in_band = np.abs(measured) < reach
