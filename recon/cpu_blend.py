@@ -33,7 +33,6 @@ from recon.cpu_project import (
     G_YY,
     GREEN,
     LOG_OPACITY,
-    NUM_PAIR,
     REACH,
     RED,
     TILE,
@@ -49,6 +48,7 @@ from recon.cpu_project import (
 
 MAX_ALPHA = 0.999  # as in 3DGS
 PIXELS = TILE * TILE
+SHIFT = 4  # log2 of TILE: a floor division of signed numbers costs four instructions more
 CHECK_EVERY = 16  # splats between two looks at whether a tile is full
 
 
@@ -58,38 +58,41 @@ def bin_pairs(screen, box, order, offsets, height, width, counts, slots, splat_o
     tiles_x = (width + TILE - 1) // TILE
     tile_starts[:] = 0
     tile_of, packed_rows = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.int32)
-    for i in order:
+    for o in range(uint64(order.shape[0])):
+        i = uint64(order[o])
         u, v, reach = screen[i, U], screen[i, V], screen[i, REACH]
         xx, xy, yy = screen[i, COV_XX], screen[i, COV_XY], screen[i, COV_YY]
         half_u, slope = math.sqrt(reach * xx), xy / xx
         tip = slope * math.sqrt(reach / yy) * xx  # dx of the ellipse's lowest point
-        across = yy - slope * xy
-        n = offsets[i]
+        across, narrowing = yy - slope * xy, f32(1) / xx
+        n = uint64(offsets[i])
         for tx in range(box[i, 0], box[i, 1]):
             left = max(f32(TILE * tx) + f32(0.5) - u, -half_u)
             right = min(f32(TILE * tx) + f32(TILE - 0.5) - u, half_u)
             high, low = min(max(tip, left), right), min(max(-tip, left), right)
-            end = v + slope * high + math.sqrt(across * max(reach - high * high / xx, f32(0)))
-            start = v + slope * low - math.sqrt(across * max(reach - low * low / xx, f32(0)))
-            y0 = max(int(math.ceil(start - f32(0.5))), 0)
-            y1 = min(int(math.floor(end - f32(0.5))) + 1, height)
+            end = v + slope * high + math.sqrt(across * max(reach - high * high * narrowing, f32(0)))
+            start = v + slope * low - math.sqrt(across * max(reach - low * low * narrowing, f32(0)))
+            y0 = max(np.int32(math.ceil(start - f32(0.5))), np.int32(0))
+            y1 = min(np.int32(math.floor(end - f32(0.5))) + np.int32(1), np.int32(height))
             if y1 <= y0:
                 continue
-            for ty in range(y0 // TILE, (y1 - 1) // TILE + 1):
+            for ty in range(y0 >> SHIFT, ((y1 - 1) >> SHIFT) + 1):
                 tile = ty * tiles_x + tx
                 tile_of[n] = tile
                 packed_rows[n] = max(y0 - TILE * ty, 0) | (min(y1 - TILE * ty, TILE) << 8)
-                tile_starts[tile + 1] += 1
-                n += 1
-        counts[i] = n - offsets[i]
+                tile_starts[uint64(tile + 1)] += 1
+                n += uint64(1)
+        counts[i] = n - uint64(offsets[i])
     for tile in range(tile_starts.shape[0] - 1):
         tile_starts[tile + 1] += tile_starts[tile]
     cursor = tile_starts[:-1].copy()
-    for i in order:
-        for n in range(offsets[i], offsets[i] + counts[i]):
-            k = cursor[tile_of[n]]
-            cursor[tile_of[n]] += 1
-            splat_of[k], rows_of[k], slots[n] = i, packed_rows[n], k
+    for o in range(uint64(order.shape[0])):
+        i = uint64(order[o])
+        for n in range(uint64(offsets[i]), uint64(offsets[i] + counts[i])):
+            tile = uint64(tile_of[n])
+            k = uint64(cursor[tile])
+            cursor[tile] += 1
+            splat_of[k], rows_of[k], slots[n] = order[o], packed_rows[n], k
 
 
 @inlined
@@ -264,9 +267,17 @@ def _sum_lanes(splat, x0, lanes, pair):
 
 @kernel
 def gather_pairs(first, step, offsets, counts, slots, pairs, sums):
-    """Add every splat's pairs, `pairs` [P, NUM_PAIR], into `sums` [N, NUM_PAIR]."""
-    for i in range(first, sums.shape[0], step):
-        sums[i, :] = f32(0)
-        for n in range(offsets[i], offsets[i] + counts[i]):
-            for c in range(NUM_PAIR):
-                sums[i, c] += pairs[slots[n], c]
+    """Add every splat's pairs, `pairs` [P, NUM_PAIR], into `sums` [N, NUM_PAIR].
+
+    Nine scalars, not a loop: the compiler cannot know that `sums` and `pairs` share no memory.
+    """
+    for i in range(uint64(first), uint64(sums.shape[0]), uint64(step)):
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = f32(0)
+        for n in range(uint64(offsets[i]), uint64(offsets[i] + counts[i])):
+            k = uint64(slots[n])
+            s0, s1, s2 = s0 + pairs[k, 0], s1 + pairs[k, 1], s2 + pairs[k, 2]
+            s3, s4, s5 = s3 + pairs[k, 3], s4 + pairs[k, 4], s5 + pairs[k, 5]
+            s6, s7, s8 = s6 + pairs[k, 6], s7 + pairs[k, 7], s8 + pairs[k, 8]
+        sums[i, 0], sums[i, 1], sums[i, 2] = s0, s1, s2
+        sums[i, 3], sums[i, 4], sums[i, 5] = s3, s4, s5
+        sums[i, 6], sums[i, 7], sums[i, 8] = s6, s7, s8

@@ -49,6 +49,7 @@ class _Target:
     rgba: Float[Tensor, "n h w 4"]
     """Premultiplied."""
     camera_rows: list[np.ndarray]
+    centers: Float[Tensor, "n 3"]
 
 
 def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | None = None) -> Splats:
@@ -125,7 +126,7 @@ def _target(views: Views, scale: float, device: str) -> _Target:
     alphas = torch.ones_like(views.images[..., 0]) if views.alphas is None else views.alphas
     rgba = torch.cat([views.images * alphas[..., None], alphas[..., None]], dim=-1)
     camera_rows = [cpu_raster.camera_row(K, w2c) for K, w2c in zip(views.cameras.K, views.cameras.w2c, strict=True)]
-    return _Target(views, rgba.to(device, torch.float32).contiguous(), camera_rows)
+    return _Target(views, rgba.to(device, torch.float32).contiguous(), camera_rows, views.cameras.centers)
 
 
 def _gradient(
@@ -134,11 +135,8 @@ def _gradient(
     """Return the loss's gradient for view k, and the mean squared error of its colours."""
     if rows.is_cuda:
         return _gradient_autograd(rows, target, k, background, degree, config)
-    center = target.views.cameras.centers[k]
     num_sh = (degree + 1) ** 2
-    harmonics = rows[:, SH : SH + 3 * num_sh].unflatten(1, (-1, 3))  # N K 3
-    basis = sh.basis(torch.nn.functional.normalize(rows[:, :LOG_SCALE] - center, dim=1), degree)  # N K
-    raw = 0.5 + torch.einsum("nk,nkc->nc", basis, harmonics)
+    basis, raw = _colors(rows, target.centers[k], degree)
     colors = raw.clamp(min=0).contiguous()
     size = target.rgba.shape[1:3]
     frame = cpu_raster.forward(
@@ -153,6 +151,16 @@ def _gradient(
     # The colour's change with the direction, and so with the mean, is left out: it is small and noisy.
     gradient[:, SH : SH + 3 * num_sh] = (basis[:, :, None] * grad_colors[:, None, :]).flatten(1)
     return gradient, square
+
+
+def _colors(
+    rows: Float[Tensor, "n d"], center: Tensor, degree: int
+) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n 3"]]:
+    """Return the harmonics' values towards every splat, and the colours, which may be below 0."""
+    num_sh = (degree + 1) ** 2
+    harmonics = rows[:, SH : SH + 3 * num_sh].unflatten(1, (-1, 3))  # N K 3
+    basis = sh.basis(torch.nn.functional.normalize(rows[:, :LOG_SCALE] - center, dim=1), degree)  # N K
+    return basis, 0.5 + torch.einsum("nk,nkc->nc", basis, harmonics)
 
 
 def _gradient_autograd(
