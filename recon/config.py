@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,20 @@ class FitConfig:
     """Share of the splats that are there from the start; the rest join where the pictures are worst."""
     grow_share: float = 0.1
     """Share of the splats that are split or moved each time."""
+    densify: Literal["split", "mcmc"] = "split"
+    """How splats join and move: halves of those that the loss pulls at most, or copies drawn by opacity (MCMC)."""
     alpha_weight: float = 0.3
     """Weight of coverage against colour."""
+    quadratic: float = 3.0
+    """Weight of squared errors beside absolute ones; 0 is the most robust against frames that disagree."""
+    ssim_weight: float = 0.0
+    """Weight of structure (1 - SSIM) beside colour; doubles the time."""
+    depth_weight: float = 0.0
+    """Weight of the views' depths, where they have them."""
+    frame_colors: bool = False
+    """Let every frame have an affine map of its colours, for frames that differ in brightness or tint."""
+    frame_weights: bool = False
+    """Let frames that stay worse than the others count for less."""
     coarse: float = 0.5
     """Size of the pictures in the first steps, as a share of their full size."""
     coarse_share: float = 0.0

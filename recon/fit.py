@@ -18,9 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon import cpu_raster, losses, sh
+from recon import cpu_raster, depth_guide, losses, mcmc, sh
 from recon.config import FitConfig
 from recon.densify import Population, densify
+from recon.frames import Frames, learn_error, learn_map, new_frames, recoloured, weight
 from recon.render import render
 from recon.splats import LOG_SCALE, MEAN, OPACITY, QUAT, SH, Splats, from_rows, to_rows
 from recon.start import start_splats
@@ -31,6 +32,7 @@ SH_FROM = 0.4  # share of the fit after which colours may depend on the directio
 SH_RATE = 0.1  # learning rate of the higher harmonics by that of the first
 DENSIFY_FROM, DENSIFY_TO = 0.1, 0.5  # share of the fit in which splats are split
 NUM_DENSIFY = 8  # times
+MCMC_TO = 0.7  # share of the fit in which splats are shaken, where they are densified that way
 MAX_NEEDLE = 10.0  # longest by middle scale: longer needles show from other sides
 SPLATS_PER_PIXEL = 4  # of the subject in one view; more splats learn the views by heart and others get worse
 REPORT_EVERY = 20
@@ -73,6 +75,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
     num_coarse = int(config.coarse_share * config.iterations)
     densify_at = _densify_steps(config.iterations)
     need = torch.zeros(len(rows), device=device)
+    frames = new_frames(len(views), device)
     order: list[int] = []
     squares: list[float] = []
     for step in range(config.iterations):
@@ -80,12 +83,26 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         background = torch.rand(3, generator=generator)
         degree = config.sh_degree if step >= SH_FROM * config.iterations else 0
         target = coarse if step < num_coarse else fine
-        gradient, square = _gradient(population.rows, target, order.pop(), background, degree, config)
-        _adam(population, gradient, _rates(population.rows, step / config.iterations, radius), step + 1)
+        k, rates = order.pop(), _rates(population.rows, step / config.iterations, radius)
+        gradient, square = _gradient(population.rows, target, k, background, degree, config, frames)
+        learn_error(frames, k, square)
+        if config.depth_weight > 0 and target.views.depths is not None:
+            camera, depth = target.views.cameras, target.views.depths[k]
+            pulls = depth_guide.pull(population.rows, camera.K[k], camera.w2c[k], depth, radius)
+            gradient[:, MEAN:LOG_SCALE] += config.depth_weight * pulls
+        explores = config.densify == "mcmc" and step < MCMC_TO * config.iterations
+        if explores:
+            mcmc.regularize(population.rows, gradient, radius)
+        _adam(population, gradient, rates, step + 1)
+        if explores:
+            mcmc.explore(population.rows, float(rates[MEAN]), generator, radius)
         _limit_shapes(population.rows, math.log(config.min_scale_px * pixel))
         need += gradient[:, MEAN:LOG_SCALE].norm(dim=1)
         if step in densify_at:
-            population = densify(population, need, cap, config.grow_share, generator)
+            if config.densify == "mcmc":
+                population = mcmc.relocate(population, cap, config.grow_share, generator)
+            else:
+                population = densify(population, need, cap, config.grow_share, generator)
             need = torch.zeros(len(population.rows), device=device)
         squares.append(square)
         if progress is not None and ((step + 1) % REPORT_EVERY == 0 or step + 1 == config.iterations):
@@ -102,7 +119,7 @@ def check_config(config: FitConfig) -> None:
         raise ValueError(f"A fit needs at least one iteration, not {config.iterations}.")
     if config.sh_degree not in (0, 1, 2, 3):
         raise ValueError(f"Spherical harmonics have degree 0, 1, 2 or 3 here, not {config.sh_degree}.")
-    for name in ("grow_share", "alpha_weight"):
+    for name in ("grow_share", "alpha_weight", "quadratic", "ssim_weight", "depth_weight"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
     if config.min_scale_px <= 0:
@@ -130,11 +147,17 @@ def _target(views: Views, scale: float, device: str) -> _Target:
 
 
 def _gradient(
-    rows: Float[Tensor, "n d"], target: _Target, k: int, background: Tensor, degree: int, config: FitConfig
+    rows: Float[Tensor, "n d"],
+    target: _Target,
+    k: int,
+    background: Tensor,
+    degree: int,
+    config: FitConfig,
+    frames: Frames,
 ) -> tuple[Float[Tensor, "n d"], float]:
     """Return the loss's gradient for view k, and the mean squared error of its colours."""
     if rows.is_cuda:
-        return _gradient_autograd(rows, target, k, background, degree, config)
+        return _gradient_autograd(rows, target, k, background, degree, config, frames)
     num_sh = (degree + 1) ** 2
     basis, raw = _colors(rows, target.centers[k], degree)
     colors = raw.clamp(min=0).contiguous()
@@ -142,15 +165,48 @@ def _gradient(
     frame = cpu_raster.forward(
         rows.numpy(), colors.numpy(), target.camera_rows[k], *size, antialiased=config.antialiased
     )
-    _, square, grad_rgb, grad_left = losses.photometric_gradient(
-        frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy(), config.alpha_weight
-    )
+    if config.frame_colors or config.ssim_weight > 0:
+        rgb, left = (torch.from_numpy(map_).requires_grad_() for map_ in (frame.rgb, frame.left))
+        square = _backward(rgb, left, target.rgba[k], background, config, frames, k)
+        assert rgb.grad is not None  # for the type checker: backward has just filled them
+        assert left.grad is not None
+        grad_rgb, grad_left = rgb.grad.numpy(), left.grad.numpy()
+    else:
+        _, square, grad_rgb, grad_left = losses.photometric_gradient(
+            frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy(), config.alpha_weight, config.quadratic
+        )
+        if config.frame_weights:
+            grad_rgb, grad_left = (np.float32(weight(frames, k)) * map_ for map_ in (grad_rgb, grad_left))
     gradient = torch.zeros_like(rows)
     sums, _, _ = cpu_raster.backward(frame, grad_rgb, grad_left, out=gradient.numpy())
     grad_colors = torch.from_numpy(sums[:, :3]) * (raw > 0)
     # The colour's change with the direction, and so with the mean, is left out: it is small and noisy.
     gradient[:, SH : SH + 3 * num_sh] = (basis[:, :, None] * grad_colors[:, None, :]).flatten(1)
     return gradient, square
+
+
+def _backward(
+    rgb: Float[Tensor, "h w 3"],
+    left: Float[Tensor, "h w"],
+    rgba: Float[Tensor, "h w 4"],
+    background: Float[Tensor, " 3"],
+    config: FitConfig,
+    frames: Frames,
+    k: int,
+) -> float:
+    """Run autograd from all of the loss to the picture, let frame k's colours learn, and return the squared error."""
+    matrix = frames.maps[k].clone().requires_grad_(config.frame_colors)
+    ours = recoloured(rgb, left, matrix) if config.frame_colors else rgb
+    loss = losses.photometric(ours, left, rgba, background, config.alpha_weight, config.quadratic)
+    if config.ssim_weight > 0:
+        loss = loss + config.ssim_weight * losses.structural(ours, left, rgba, background)
+    if config.frame_weights:
+        loss = weight(frames, k) * loss
+    loss.backward()
+    if matrix.grad is not None:
+        learn_map(frames, k, matrix.grad)
+    error = ours - rgba[..., :3] + (left - 1 + rgba[..., 3])[..., None] * background
+    return float(error.detach().square().mean())
 
 
 def _colors(
@@ -164,19 +220,22 @@ def _colors(
 
 
 def _gradient_autograd(
-    rows: Float[Tensor, "n d"], target: _Target, k: int, background: Tensor, degree: int, config: FitConfig
+    rows: Float[Tensor, "n d"],
+    target: _Target,
+    k: int,
+    background: Tensor,
+    degree: int,
+    config: FitConfig,
+    frames: Frames,
 ) -> tuple[Float[Tensor, "n d"], float]:
     """Do the same through gsplat."""
     leaf = rows.detach().requires_grad_()
     view = target.views.cameras[k].to(rows.device)
     drawn = render(from_rows(leaf), view, sh_degree=degree, antialiased=config.antialiased)
-    background = background.to(rows)
     left = 1 - drawn.alpha[0]
-    loss = losses.photometric(drawn.rgb[0], left, target.rgba[k], background, config.alpha_weight)
-    loss.backward()
-    error = drawn.rgb[0] - target.rgba[k, ..., :3] + (left - 1 + target.rgba[k, ..., 3])[..., None] * background
+    square = _backward(drawn.rgb[0], left, target.rgba[k], background.to(rows), config, frames, k)
     assert leaf.grad is not None  # for the type checker: backward has just filled it
-    return leaf.grad, float(error.detach().square().mean())
+    return leaf.grad, square
 
 
 def _rates(rows: Float[Tensor, "n d"], done: float, radius: float) -> Float[Tensor, " d"]:

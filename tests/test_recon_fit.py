@@ -11,6 +11,7 @@ from recon import losses
 from recon.camera import Cameras
 from recon.config import FitConfig
 from recon.fit import MAX_NEEDLE, check_config, fit
+from recon.frames import new_frames
 from recon.render import render
 from recon.sh import rgb_to_dc
 from recon.splats import SH, Splats, from_rows, to_rows
@@ -110,6 +111,55 @@ def test_progress_counts_to_the_end_and_quality_rises(views):
     assert scores[-1] > scores[0] + 3
 
 
+def test_the_loss_through_autograd_is_the_kernels(views):
+    """The optional terms go through autograd: with none of weight, it gives what the kernels give."""
+    rows = to_rows(start(views, CONFIG)).contiguous()
+    target, background = fitting._target(views, 1.0, "cpu"), torch.tensor([0.2, 0.9, 0.4])
+    arguments = (rows, target, 3, background, 0)
+    plain, square = fitting._gradient(*arguments, CONFIG, new_frames(NUM_VIEWS))
+    colored = fitting._gradient(*arguments, replace(CONFIG, frame_colors=True), new_frames(NUM_VIEWS))
+    assert colored[1] == pytest.approx(square, rel=1e-4)
+    assert (colored[0] - plain).norm() < 1e-3 * plain.norm()
+    with_structure, _ = fitting._gradient(*arguments, replace(CONFIG, ssim_weight=0.5), new_frames(NUM_VIEWS))
+    assert (with_structure - plain).norm() > 0.1 * plain.norm()
+
+
+def test_frame_colours_keep_a_tint_out_of_the_splats(views, held_out):
+    gains = torch.linspace(0.7, 1.0, NUM_VIEWS)[torch.randperm(NUM_VIEWS, generator=torch.Generator().manual_seed(0))]
+    tinted = replace(views, images=views.images * gains[:, None, None, None])
+    target = replace(held_out, images=held_out.images * gains.mean())
+    plain, colored = (psnr(fit(tinted, replace(CONFIG, frame_colors=flag)), target) for flag in (False, True))
+    assert colored > plain + 0.5
+
+
+def test_frame_weights_keep_frames_that_lie_out_of_the_splats(views, held_out):
+    images = views.images.clone()
+    images[[2, 6]] = images[[2, 6]].flip(2)  # mirrored textures inside the true silhouettes
+    lying = replace(views, images=images)
+    plain, weighed = (psnr(fit(lying, replace(CONFIG, frame_weights=flag)), held_out) for flag in (False, True))
+    assert weighed > plain + 0.3
+
+
+def test_depths_draw_the_splats_onto_the_surface(views):
+    """Views of a ball of one colour: the pictures say little about its depth, the maps all."""
+    plain = replace(ball(), sh=torch.zeros_like(ball().sh))
+    few = views_of(plain, ring_of_cameras(5, 0.3))
+    few = replace(few, depths=render(plain, few.cameras).depth)
+    off = []
+    for depth_weight in (0.0, 1.0):
+        fitted = fit(few, replace(CONFIG, iterations=300, depth_weight=depth_weight))
+        shown = render(fitted, few.cameras).depth
+        both = (shown > 0) & (few.depths > 0)
+        off.append((shown - few.depths)[both].abs().median().item())
+    assert off[1] < 0.8 * off[0]
+
+
+def test_mcmc_fits_views_it_never_saw(views, held_out):
+    splats = fit(views, replace(CONFIG, densify="mcmc"))
+    assert len(splats) == NUM
+    assert psnr(splats, held_out) > 26
+
+
 @pytest.mark.parametrize("degree", [0, 1])
 def test_the_kernels_gradient_is_autograds_through_the_reference(views, degree):
     config = replace(CONFIG, sh_degree=1)
@@ -117,7 +167,7 @@ def test_the_kernels_gradient_is_autograds_through_the_reference(views, degree):
     rows[:, SH:] += 0.1 * torch.randn(rows[:, SH:].shape, generator=torch.Generator().manual_seed(1))
     target = fitting._target(views, 1.0, "cpu")
     background = torch.tensor([0.2, 0.9, 0.4])
-    found, square = fitting._gradient(rows, target, 3, background, degree, config)
+    found, square = fitting._gradient(rows, target, 3, background, degree, config, new_frames(NUM_VIEWS))
     leaf = rows.clone().requires_grad_()
     drawn = render(from_rows(leaf), views.cameras[3], sh_degree=degree, backend="reference")
     left = 1 - drawn.alpha[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recon.losses import EPSILON, QUADRATIC, photometric, photometric_gradient
+from recon.losses import EPSILON, QUADRATIC, photometric, photometric_gradient, structural
 
 HEIGHT, WIDTH = 5, 7
 
@@ -35,16 +35,31 @@ def test_one_wrong_pixel_by_hand():
     assert loss.item() == pytest.approx(expected.item())
 
 
-@pytest.mark.parametrize("alpha_weight", [0.0, 0.7])
-def test_twin_gradient_is_autograds(alpha_weight):
+@pytest.mark.parametrize(("alpha_weight", "quadratic"), [(0.0, QUADRATIC), (0.7, QUADRATIC), (0.7, 0.0)])
+def test_twin_gradient_is_autograds(alpha_weight, quadratic):
     rgb, left, target, background = make_pictures()
     rgb, left = rgb.requires_grad_(), left.requires_grad_()
-    loss = photometric(rgb, left, target, background, alpha_weight)
+    loss = photometric(rgb, left, target, background, alpha_weight, quadratic)
     loss.backward()
     arrays = [tensor.detach().float().numpy() for tensor in (rgb, left, target, background)]
-    value, square, grad_rgb, grad_left = photometric_gradient(*arrays, alpha_weight)
+    value, square, grad_rgb, grad_left = photometric_gradient(*arrays, alpha_weight, quadratic)
     assert value == pytest.approx(loss.item(), rel=1e-5)
     assert np.abs(grad_rgb - rgb.grad.numpy()).max() < 1e-6
     assert np.abs(grad_left - left.grad.numpy()).max() < 1e-6
     error = rgb + left[..., None] * background - target[..., :3] - (1 - target[..., 3:]) * background
     assert square == pytest.approx(error.square().mean().item(), rel=1e-5)
+
+
+def test_structure_is_lost_by_blur_and_not_seen_outside_the_target():
+    generator = torch.Generator().manual_seed(0)
+    target = torch.zeros(24, 30, 4)
+    target[4:16, 6:20] = torch.cat([torch.rand(12, 14, 3, generator=generator), torch.ones(12, 14, 1)], dim=-1)
+    rgb, left, white = target[..., :3].clone(), 1 - target[..., 3], torch.ones(3)
+    assert structural(rgb, left, target, white).item() == pytest.approx(0, abs=1e-5)
+    flat = rgb.clone()
+    flat[4:16, 6:20] = rgb[4:16, 6:20].mean(dim=(0, 1))
+    share = 12 * 14 / (24 * 30)
+    assert 0.5 * share < structural(flat, left, target, white).item() < 1.2 * share
+    rgb[20:] = 0.9
+    assert structural(rgb, left, target, white).item() == pytest.approx(0, abs=1e-5)
+    assert structural(rgb, left, torch.zeros_like(target), white).item() == 0
