@@ -60,6 +60,16 @@ class MeshConfig:
     """Rounds of Taubin smoothing before triangles are taken away."""
     min_share: float = 0.01
     """Loose parts below this share of the subject's volume are dropped."""
+    texture_size: int = 1024
+    """Height and width of the texture in texels; 0 gives vertex colours instead."""
+    normal_map: bool = False
+    """Bake the form that was lost with the triangles into a normal map."""
+    ambient_occlusion: bool = False
+    """Bake how much light from all sides reaches each place; the colours hold shadows already, so rarely wanted."""
+    delight: bool = False
+    """Take the shading out of the colours, as far as the form explains it; for a scene with lamps of its own."""
+    lods: int = 0
+    """Coarser copies beside the mesh: 1 adds one of half the triangles, 2 one of a quarter, 3 one of a tenth."""
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,24 @@
 
 Depth maps of the splats, seen from the views and from more sides, are fused into a signed distance grid. Masks carve
 it; where nothing is seen, the inside of the visual hull is solid and everything else free. So the surface is closed by
-construction. It is extracted, smoothed, thinned out and painted from the views.
+construction. It is extracted and smoothed; `recon.finish` thins it out and paints it from the views.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import numpy as np
 import trimesh
 
-from recon import hull, isosurface, mesh_color, tsdf
+from recon import hull, isosurface, tsdf
 from recon.config import MeshConfig
-from recon.decimate import decimate
+from recon.finish import finished
 from recon.mesh_depth import DepthMaps, bounds, depth_maps, seen_span, up_direction
 from recon.outline import outline_gap
 from recon.splats import Splats
 from recon.tsdf import Grid
 from recon.views import Views
-
-log = logging.getLogger(__name__)
 
 
 def extract(
@@ -32,7 +29,7 @@ def extract(
     *,
     progress: Callable[[int, int, dict], None] | None = None,
 ) -> trimesh.Trimesh:
-    """Extract a closed mesh with vertex colours, in the views' world frame; `is_watertight` holds.
+    """Extract a closed mesh with a texture or vertex colours, in the views' world frame, as `finished` returns it.
 
     Views with alphas give a solid. Photos with a background give a closed shell around what the depth maps show, thin
     where only one side is seen. Deterministic. `progress(step, total, {})` is called after each of five steps. Raises a
@@ -47,11 +44,11 @@ def extract(
     report(2, 5, {})
     field = fuse(maps, views, grid, config.truncation * grid.voxel, misses)
     report(3, 5, {})
-    mesh = surface(field, grid, config)
+    fine = surface(field, grid, config)
     report(4, 5, {})
-    painted = paint(mesh, views, 2.0 * grid.voxel)
+    mesh = finished(fine, views, config, grid.voxel)
     report(5, 5, {})
-    return painted
+    return mesh
 
 
 def fuse(maps: DepthMaps, views: Views, grid: Grid, truncation: float, misses: int = 0) -> np.ndarray:
@@ -108,7 +105,7 @@ def _fitted_to_outlines(
 
 
 def surface(field: np.ndarray, grid: Grid, config: MeshConfig) -> trimesh.Trimesh:
-    """Extract, smooth and thin out the zero surface of a field; closed, in world units, without colours."""
+    """Extract and smooth the zero surface of a field; closed, in world units, two triangles a voxel, no colours."""
     truncation = config.truncation * grid.voxel
     field = isosurface.largest_solids(field, truncation, config.min_share)
     if not (field < 0).any():
@@ -117,15 +114,4 @@ def surface(field: np.ndarray, grid: Grid, config: MeshConfig) -> trimesh.Trimes
     field = isosurface.largest_solids(field, truncation, config.min_share)  # mending may have closed a bubble off
     vertices, faces = isosurface.surface_nets(field, truncation)
     vertices = isosurface.taubin(vertices, faces, config.smoothing)
-    vertices, faces = decimate(vertices, faces, config.num_faces)
     return trimesh.Trimesh((vertices + 0.5) * grid.voxel + grid.origin, faces, process=False)
-
-
-def paint(mesh: trimesh.Trimesh, views: Views, tolerance: float) -> trimesh.Trimesh:
-    """Return the mesh with vertex colours from the views."""
-    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
-    colors, seen = mesh_color.paint(vertices, faces, np.asarray(mesh.vertex_normals), views, tolerance)
-    if seen < 0.5:
-        log.warning("Only %.0f %% of the mesh is seen by a view; the rest took on its neighbours' colours.", 100 * seen)
-    bytes_ = np.concatenate([np.round(255 * colors), np.full((len(colors), 1), 255)], axis=1).astype(np.uint8)
-    return trimesh.Trimesh(vertices, faces, vertex_colors=bytes_, process=False)

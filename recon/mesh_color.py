@@ -33,14 +33,14 @@ def paint(
     """
     drawn = [rasterize(vertices, faces, views.cameras[n]) for n in range(len(views))]
     depths = np.stack([depth for _, _, depth in drawn])
-    clean = _clean_pixels(views, depths)
+    clean = clean_pixels(views, depths)
     colors, weights = _samples(vertices, normals, views, depths, clean, tolerance)
     blended, seen = _robust_blend(colors, weights)
     spread = _spread(blended, seen, faces)
     return _fitted(spread, faces, drawn, views, clean, rounds), float(seen.mean())
 
 
-def _clean_pixels(views: Views, depths: np.ndarray) -> np.ndarray:
+def clean_pixels(views: Views, depths: np.ndarray) -> np.ndarray:
     """Tell which pixels [N,H,W] show one surface alone: no background mixed in, and no jump in depth beside them."""
     focal = views.cameras.K[:, 0, 0].numpy()[:, None, None]
     high = ndimage.maximum_filter(depths, size=(1, 3, 3))

@@ -1,7 +1,7 @@
-"""Pictures of a coloured mesh: a small z-buffer rasteriser in Numba.
+"""Pictures of a coloured or textured mesh: a small z-buffer rasteriser in Numba.
 
-Vertex colours are interpolated perspective-correct in sRGB, as viewers show them. Each picture is drawn at twice its
-size and averaged, which gives soft edges.
+Colours and places in the texture are interpolated perspective-correct, colours in sRGB, textures bilinearly. Each
+picture is drawn at twice its size and averaged, which gives soft edges.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch.nn.functional import avg_pool2d
 from trimesh.visual import ColorVisuals, TextureVisuals
 
 from recon.camera import Cameras, project, resized
+from recon.unwrap import smooth_normals, to_texels
 
 SUPERSAMPLING = 2
 NEAR = 1e-6  # faces that reach behind the camera are dropped: the subject stands before it
@@ -44,25 +45,32 @@ def render_mesh(
     background: Float[Tensor, " 3"] | None = None,
     shaded: bool = False,
 ) -> MeshRender:
-    """Draw a mesh with its vertex colours, unlit, on black unless a background is given.
+    """Draw a mesh with its texture, else its vertex colours, unlit, on black unless a background is given.
 
     `shaded` lights it from the camera, by the vertex normals, so that the form can be judged. Both sides of a face are
-    seen. Meshes without vertex colours come out grey.
+    seen. Meshes without colours come out grey.
     """
     vertices = np.asarray(mesh.vertices, np.float32)
     faces = np.ascontiguousarray(mesh.faces, np.int64)
-    colors = vertex_colors(mesh)
+    texture = base_color(mesh)
+    values = vertex_colors(mesh) if texture is None else to_texels(np.asarray(mesh.visual.uv), len(texture))  # type: ignore[union-attr]
+    normals = smooth_normals(mesh) if shaded else None
     fine = resized(cameras, SUPERSAMPLING * cameras.height, SUPERSAMPLING * cameras.width)
     rgb, depths = [], []
     for n in range(len(fine)):
-        shades = colors
-        if shaded:
-            toward = cameras.centers[n].numpy() - vertices
-            facing = np.abs((toward * mesh.vertex_normals).sum(axis=1)) / np.linalg.norm(toward, axis=1)
-            shades = colors * (AMBIENT + (1.0 - AMBIENT) * facing[:, None])
         face, weights, depth = rasterize(vertices, faces, fine[n])
-        mixed = (weights[..., None] * shades[faces[np.maximum(face, 0)]]).sum(axis=2)
-        rgb.append(torch.from_numpy(mixed.astype(np.float32)))
+        hit = face >= 0
+        corners, shares = faces[face[hit]], weights[hit][..., None]
+        seen = (shares * values[corners]).sum(axis=1)
+        if texture is not None:
+            seen = read_texture(texture, seen.astype(np.float32))
+        if normals is not None:
+            toward = cameras.centers[n].numpy() - vertices
+            facing = np.abs((toward * normals).sum(axis=1)) / np.linalg.norm(toward, axis=1)
+            seen = seen * (AMBIENT + (1.0 - AMBIENT) * (shares[..., 0] * facing[corners]).sum(axis=1))[:, None]
+        picture = np.zeros((*face.shape, 3), np.float32)
+        picture[hit] = seen
+        rgb.append(torch.from_numpy(picture))
         depths.append(torch.from_numpy(depth))
     return _averaged(torch.stack(rgb), torch.stack(depths), background)
 
@@ -76,9 +84,39 @@ def rasterize(vertices: np.ndarray, faces: np.ndarray, camera: Cameras) -> tuple
     return _rasterize(uv[0].numpy(), z[0].numpy(), faces, camera.height, camera.width)
 
 
-def vertex_colors(mesh: trimesh.Trimesh) -> np.ndarray:
-    """Return the vertex colours float32 [V,3] in [0,1], grey where the mesh has none."""
+def base_color(mesh: trimesh.Trimesh) -> np.ndarray | None:
+    """Return the texture of a mesh, float32 [S,S,3] in sRGB, or None where it has no square one."""
     visual = mesh.visual
+    if not isinstance(visual, TextureVisuals) or visual.uv is None:
+        return None
+    picture = getattr(visual.material, "baseColorTexture", None)
+    if picture is None or picture.height != picture.width:
+        return None
+    return np.asarray(picture.convert("RGB"), np.float32) / 255.0
+
+
+@numba.njit(nogil=True, error_model="numpy", cache=True)
+def read_texture(texture, places):
+    """Read a texture [S,S,C] bilinearly at columns and rows float32 [P,2]; returns float32 [P,C]."""
+    size, channels = texture.shape[0], texture.shape[2]
+    out = np.empty((len(places), channels), np.float32)
+    for p in range(len(places)):
+        x, y = places[p, 0] - np.float32(0.5), places[p, 1] - np.float32(0.5)
+        column = min(max(int(np.floor(x)), 0), size - 2)
+        row = min(max(int(np.floor(y)), 0), size - 2)
+        x, y = x - column, y - row
+        for c in range(channels):
+            above = texture[row, column, c] + x * (texture[row, column + 1, c] - texture[row, column, c])
+            below = texture[row + 1, column, c] + x * (texture[row + 1, column + 1, c] - texture[row + 1, column, c])
+            out[p, c] = above + y * (below - above)
+    return out
+
+
+def vertex_colors(mesh: trimesh.Trimesh) -> np.ndarray:
+    """Return the vertex colours float32 [V,3] in [0,1], read from the texture if there is one, grey if nothing is."""
+    visual, texture = mesh.visual, base_color(mesh)
+    if texture is not None:
+        return read_texture(texture, to_texels(np.asarray(visual.uv), len(texture)).astype(np.float32))  # type: ignore[union-attr]
     if isinstance(visual, TextureVisuals):
         visual = visual.to_color()
     if isinstance(visual, ColorVisuals) and visual.kind == "vertex":

@@ -284,6 +284,25 @@ def test_convention_gltf_colors(tmp_path, wedge):
     assert stored[3, 0] == pytest.approx(10 / 255 / 12.92, abs=3e-3)
 
 
+def test_convention_uv(tmp_path):
+    from recon.unwrap import to_texels
+    from vid2three.formats.glb import load_header, save_mesh
+
+    assert to_texels(np.array([[0.25, 1.0], [0.0, 0.0]]), 8).tolist() == [[2, 0], [0, 8]]
+    picture = Image.new("RGB", (8, 8), (0, 0, 200))
+    picture.putpixel((1, 0), (200, 0, 0))  # column 1 of the top row
+    visual = trimesh.visual.TextureVisuals(
+        uv=[[0, 1], [0.375, 1], [0.1875, 0.9375]],
+        material=trimesh.visual.material.PBRMaterial(baseColorTexture=picture),
+    )
+    mesh = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 0, 1]], [[0, 1, 2]], visual=visual, process=False)
+    save_mesh(tmp_path / "a.glb", mesh)
+    assert "COLOR_0" not in load_header(tmp_path / "a.glb")["meshes"][0]["primitives"][0]["attributes"]
+    (read,) = trimesh.load(tmp_path / "a.glb", process=False).geometry.values()  # trimesh's v grows upwards
+    assert np.allclose(read.visual.uv, visual.uv)
+    assert read.visual.to_color().vertex_colors[2, :3].tolist() == [200, 0, 0]
+
+
 def test_convention_height_and_pivot(wedge):
     from vid2three.place import moved, placement
 

@@ -15,7 +15,7 @@ from recon.metrics import f_score, psnr, silhouette_iou, surface_samples
 from recon.tsdf import grid_around
 from subjects import mug, orbit_views, surface_splats
 
-CONFIG = MeshConfig(num_faces=4000, resolution=80, extra_views=12)
+CONFIG = MeshConfig(num_faces=4000, resolution=80, extra_views=12, texture_size=0)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,21 @@ import struct
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
-from vid2three.formats.glb import linear_to_srgb, load_header, load_mesh, save_mesh, srgb_to_linear
+from recon.unwrap import texels, unwrap
+from vid2three.formats.glb import (
+    _accessor,
+    _chunks,
+    linear_to_srgb,
+    load_header,
+    load_mesh,
+    save_mesh,
+    srgb_to_linear,
+    textures,
+)
 from vid2three.place import Y_UP_FROM_Z_UP
 
 
@@ -111,3 +124,79 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "a.glb").write_bytes(b"not a mesh at all, only some forty bytes")
     with pytest.raises(ValueError, match="no GLB file"):
         load_mesh(tmp_path / "a.glb")
+
+
+@pytest.fixture
+def textured() -> trimesh.Trimesh:
+    """A ball cut by its charts, its texture red where the ball is in front (-y), blue behind, green on top."""
+    ball = trimesh.creation.icosphere(2)
+    origin, uv, faces = unwrap(np.asarray(ball.vertices), np.asarray(ball.faces), 128)
+    vertices = np.asarray(ball.vertices)[origin]
+    atlas = texels(uv, faces, 128)
+    picture = np.zeros((128 * 128, 3), np.uint8)
+    picture[atlas.index] = paint(atlas.mean(vertices, faces))
+    image = Image.fromarray(picture.reshape(128, 128, 3))
+    flat = Image.new("RGB", (128, 128), (128, 128, 255))
+    maps = {"baseColorTexture": image, "normalTexture": flat, "occlusionTexture": Image.new("L", (128, 128), 255)}
+    visual = TextureVisuals(uv=uv, material=PBRMaterial(**maps))
+    return trimesh.Trimesh(vertices, faces, visual=visual, process=False)
+
+
+def paint(points: np.ndarray) -> np.ndarray:
+    """Return the colours, uint8 [P,3], of places in our world frame."""
+    front = np.where(points[:, 1:2] < 0, [[200, 20, 30]], [[30, 20, 200]])
+    return np.where(points[:, 2:] > 0.7, [[20, 180, 40]], front).astype(np.uint8)
+
+
+def test_another_reader_finds_the_texture_where_it_belongs(textured, tmp_path):
+    """At the middle of each face trimesh, which turns v by itself, reads the colour of that place."""
+    save_mesh(tmp_path / "a.glb", textured)
+    read = trimesh.load(tmp_path / "a.glb", process=False, force="mesh")
+    picture = np.asarray(read.visual.material.baseColorTexture.convert("RGB"))
+    uv = read.visual.uv[read.faces].mean(axis=1)
+    shown = picture[((1 - uv[:, 1]) * 128).astype(int), (uv[:, 0] * 128).astype(int)].astype(int)
+    x, y, z = read.triangles_center.T
+    place = np.stack([x, -z, y], axis=1)  # back to our world
+    clear = (np.abs(place[:, 1]) > 0.1) & (np.abs(place[:, 2] - 0.7) > 0.1)
+    assert np.abs(shown - paint(place))[clear].max() < 5
+    flipped = picture[(uv[:, 1] * 128).astype(int), (uv[:, 0] * 128).astype(int)].astype(int)
+    assert np.abs(flipped - paint(place))[clear].max() > 100  # canary
+
+
+def test_a_texture_has_no_vertex_colours_beside_it_and_smooth_normals(textured, tmp_path):
+    save_mesh(tmp_path / "a.glb", textured)
+    header = load_header(tmp_path / "a.glb")
+    assert set(header["meshes"][0]["primitives"][0]["attributes"]) == {"POSITION", "NORMAL", "TANGENT", "TEXCOORD_0"}
+    (read,) = trimesh.load(tmp_path / "a.glb", process=False).geometry.values()
+    np.testing.assert_allclose(read.vertex_normals, read.vertices, atol=0.02)  # across the seams as well
+
+
+def test_tangents_run_along_u(textured, tmp_path):
+    save_mesh(tmp_path / "a.glb", textured)
+    header, body = _chunks(tmp_path / "a.glb")
+    places = header["meshes"][0]["primitives"][0]["attributes"]
+    arrays = {key: _accessor(header, body, index) for key, index in places.items()}
+    along, normals = arrays["TANGENT"], arrays["NORMAL"]
+    np.testing.assert_allclose(np.linalg.norm(along[:, :3], axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose((along[:, :3] * normals).sum(axis=1), 0, atol=1e-5)
+    assert (along[:, 3] == 1).all()
+    faces = _accessor(header, body, header["meshes"][0]["primitives"][0]["indices"]).reshape(-1, 3)
+    edge = arrays["POSITION"][faces[:, 1]] - arrays["POSITION"][faces[:, 0]]
+    step = arrays["TEXCOORD_0"][faces[:, 1]] - arrays["TEXCOORD_0"][faces[:, 0]]
+    t, n = along[faces[:, 0], :3], normals[faces[:, 0]]
+    aside = np.cross(n, t)  # where v grows upwards, so where glTF's falls
+    for direction, change in ((t, step[:, 0]), (aside, -step[:, 1])):
+        assert np.corrcoef((edge * direction).sum(axis=1), change)[0, 1] > 0.9
+
+
+def test_load_undoes_save_for_textures(textured, tmp_path):
+    save_mesh(tmp_path / "a.glb", textured)
+    read = load_mesh(tmp_path / "a.glb")
+    np.testing.assert_allclose(read.vertices, textured.vertices, atol=1e-6)
+    np.testing.assert_array_equal(read.faces, textured.faces)
+    np.testing.assert_allclose(read.visual.uv, textured.visual.uv, atol=1e-6)
+    for key, picture in textures(textured).items():
+        np.testing.assert_array_equal(np.asarray(textures(read)[key]), np.asarray(picture))
+    save_mesh(tmp_path / "b.glb", read)
+    save_mesh(tmp_path / "c.glb", load_mesh(tmp_path / "b.glb"))
+    assert (tmp_path / "b.glb").read_bytes() == (tmp_path / "c.glb").read_bytes()

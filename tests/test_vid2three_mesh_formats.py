@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
+from recon.unwrap import unwrap
 from vid2three.formats import MESH_SAVERS
 
 
@@ -35,6 +39,26 @@ def test_obj_is_y_up_with_colors_behind_the_positions(mesh, tmp_path):
     front = read.vertices[:, 2] > 0
     np.testing.assert_array_equal(np.unique(read.visual.vertex_colors[front], axis=0), [[200, 10, 20, 255]])
     assert "# prompt: two lines\n" in (tmp_path / "a.obj").read_text()
+
+
+def test_textured_obj_has_its_picture_beside_it_and_ply_its_colours(tmp_path):
+    ball = trimesh.creation.icosphere(2)
+    origin, uv, faces = unwrap(np.asarray(ball.vertices), np.asarray(ball.faces), 64)
+    picture = Image.fromarray(np.tile(np.uint8([200, 10, 20]), (64, 64, 1)))
+    visual = TextureVisuals(uv=uv, material=PBRMaterial(baseColorTexture=picture))
+    textured = trimesh.Trimesh(ball.vertices[origin], faces, visual=visual, process=False)
+    read = saved(textured, tmp_path / "a.obj")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.obj", "a.mtl", "a.png"}
+    assert np.asarray(read.visual.material.image)[5, 5, :3].tolist() == [200, 10, 20]
+    assert read.visual.uv.min() >= 0
+    rows = [line.split() for line in (tmp_path / "a.obj").read_text().splitlines()]
+    places, normals = (np.array([row[1:] for row in rows if row[0] == word], float) for word in ("v", "vn"))
+    assert len(places) == len(ball.vertices)  # no cuts in the geometry
+    np.testing.assert_allclose(normals, places, atol=0.02)
+    assert saved(textured, tmp_path / "a.stl").volume == pytest.approx(1e9 * ball.volume, rel=1e-4)
+    colored = saved(textured, tmp_path / "a.ply")
+    assert colored.is_watertight
+    assert np.unique(colored.visual.vertex_colors, axis=0).tolist() == [[200, 10, 20, 255]]
 
 
 def test_stl_is_in_millimetres_and_z_up(mesh, tmp_path):

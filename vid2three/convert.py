@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
 from vid2three.config import ExportConfig, check_export
 from vid2three.formats import MESH_LOADERS, MESH_SAVERS, SPLAT_LOADERS, SPLAT_SAVERS
 from vid2three.place import moved, placement
-from vid2three.run import load_run, whole_file
+from vid2three.run import PARTIAL, load_run
 from vid2three.stages import provenance
 
 
@@ -22,6 +24,7 @@ def export(
 ) -> Path:
     """Write a run's mesh as .glb, .obj, .ply or .stl, or its splats as .ply, and return the path.
 
+    A texture of an .obj lies beside it, with its .mtl, under the same name.
     `height_m` scales the mesh to so many metres, `pivot` moves its origin; without them it is written as in mesh.glb.
     Splats stay in the world of their cameras. Raises ValueError or FileNotFoundError with the cure.
     """
@@ -38,7 +41,8 @@ def export(
     source = run.path("mesh.glb" if what == "mesh" else "splats.ply")
     if not source.is_file():
         raise FileNotFoundError(f"{folder} holds no {source.name}; run `vid2three {run.manifest['command']}` again.")
-    with whole_file(output) as path:
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=output.parent) as beside:
+        path = Path(beside) / output.name
         if what == "splats":
             comments = tuple(f"{key}: {value}" for key, value in provenance(run).items())
             SPLAT_SAVERS[suffix](path, SPLAT_LOADERS[".ply"](source), comments=comments)
@@ -46,4 +50,6 @@ def export(
             mesh = MESH_LOADERS[".glb"](source)
             placed = moved(mesh, placement(mesh, height_m, pivot))
             MESH_SAVERS[suffix](path, placed, name=run.manifest["name"], extras=provenance(run))
+        for file in sorted(path.parent.iterdir(), key=lambda file: file == path):  # the file itself last
+            os.replace(file, output.parent / file.name)
     return output

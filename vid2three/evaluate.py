@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recon.camera import Cameras
 from recon.hull import look_at_point
+from recon.mesh_quality import quality
 from recon.mesh_render import MeshRender, render_mesh
 from recon.metrics import align_sim3, chamfer, f_score, psnr, silhouette_iou, ssim, surface_samples, transformed
 from recon.render import render
@@ -174,11 +175,7 @@ def _distances(ours: Tensor, true: Tensor) -> dict[str, float]:
 
 
 def _mesh_figures(mesh: trimesh.Trimesh) -> dict[str, Any]:
-    return {
-        "is_watertight": bool(mesh.is_watertight),
-        "num_faces": len(mesh.faces),
-        "num_components": int(mesh.body_count),
-    }
+    return {"num_faces": len(mesh.faces), **quality(mesh)}
 
 
 def _elevations_deg(cameras: Cameras, center: np.ndarray) -> np.ndarray:

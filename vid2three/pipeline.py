@@ -34,7 +34,7 @@ def make(
     The folder is named after the prompt unless `output` says otherwise. Same prompt, seed and config: same files.
     """
     config = config or MakeConfig()
-    stages.check_result(config.fit, config.export)
+    stages.check_result(config.fit, config.mesh, config.export)
     expansion = stages.checked_prompt(prompt, seed, config.generate)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
@@ -83,7 +83,7 @@ def reconstruct(
     config = config or ReconstructConfig()
     source = Path(source)
     stages.check_seed(seed)
-    stages.check_result(config.fit, config.export)
+    stages.check_result(config.fit, config.mesh, config.export)
     views = load_views(source)
     name = stages.source_name(source)
     folder = Path(output) if output else Path(stages.slug(name))

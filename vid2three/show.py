@@ -12,10 +12,11 @@ import trimesh
 from torch import Tensor
 
 from recon.camera import Cameras, resized
-from recon.mesh_render import render_mesh
+from recon.mesh_render import base_color, render_mesh
 from recon.metrics import psnr, silhouette_iou
 from recon.render import render
 from recon.splats import Splats
+from recon.unwrap import welded
 from recon.views import Views, composited
 from vid2three.formats.images import save_image
 from vid2three.sheet import Row, contact_sheet, tile_size
@@ -95,8 +96,10 @@ def _mesh_row(manifest: dict[str, Any], result: Result) -> Row:
     )
     drawn = (colored + shaded) / 2  # the colours hold light already; half the shading still shows the form
     captions = SIDES if "prompt" in manifest else tuple(f"{angle}°" for angle in (0, 90, 180, 270))
-    closed = "closed, " if mesh.is_watertight else ""
-    return Row("Mesh", f"{len(mesh.faces):,} triangles, {closed}with vertex colours", _pictures(drawn), captions)
+    closed = "closed, " if welded(mesh)[0].is_watertight else ""
+    texture = base_color(mesh)
+    look = "with vertex colours" if texture is None else f"with a texture of {len(texture)} x {len(texture)}"
+    return Row("Mesh", f"{len(mesh.faces):,} triangles, {closed}{look}", _pictures(drawn), captions)
 
 
 def _title(manifest: dict[str, Any]) -> str:

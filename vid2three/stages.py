@@ -21,16 +21,20 @@ from generator.sample import generate
 from generator.weights import card
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig
+from recon.finish import check_config as check_mesh
+from recon.finish import coarser
 from recon.fit import check_config as check_fit
 from recon.fit import fit
 from recon.masks import unmixed
 from recon.mesh import extract
+from recon.mesh_quality import quality
+from recon.unwrap import welded
 from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
 from vid2three.capture import cut_out, load_views, save_views
 from vid2three.config import ExportConfig, InputConfig, check_export
-from vid2three.formats.glb import load_mesh, save_mesh
+from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.run import Progress, Run, StageFiles
@@ -49,9 +53,10 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     return expansion
 
 
-def check_result(fit_config: FitConfig, export: ExportConfig) -> None:
+def check_result(fit_config: FitConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
     """Raise ValueError for settings from which no result can come."""
     check_fit(fit_config)
+    check_mesh(mesh_config)
     check_export(export)
 
 
@@ -160,23 +165,26 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
 
 
 def mesh(run: Run, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
-    """Splats to mesh.glb."""
+    """Splats to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for."""
     placing = {"height_m": export.height_m, "pivot": export.pivot}
 
     def work(files: StageFiles) -> None:
-        extracted = extract(
-            load_splats(run.path("splats.ply")), load_views(run.folder), config, progress=partial(progress, "mesh")
-        )
+        loaded = load_views(run.folder)
+        extracted = extract(load_splats(run.path("splats.ply")), loaded, config, progress=partial(progress, "mesh"))
         matrix = placement(extracted, export.height_m, export.pivot)
-        facts = {
-            "frame": f"{GLB_FRAME}, {'units of the input' if export.height_m is None else 'metres'}",
-            "world_from_file": (np.linalg.inv(Y_UP_FROM_Z_UP @ matrix) + 0.0).tolist(),
-            "num_vertices": len(extracted.vertices),
-            "num_faces": len(extracted.faces),
-            "is_watertight": bool(extracted.is_watertight),
-        }
-        with files.file("mesh.glb", **facts) as path:
-            save_mesh(path, moved(extracted, matrix), name=run.manifest["name"], extras=provenance(run))
+        levels = [extracted, *(coarser(extracted, loaded, config, level + 1) for level in range(config.lods))]
+        for level, made in enumerate(levels):
+            facts = {
+                "frame": f"{GLB_FRAME}, {'units of the input' if export.height_m is None else 'metres'}",
+                "world_from_file": (np.linalg.inv(Y_UP_FROM_Z_UP @ matrix) + 0.0).tolist(),
+                "num_vertices": len(welded(made)[0].vertices),
+                "num_faces": len(made.faces),
+                **{key: round(value, 6) if isinstance(value, float) else value for key, value in quality(made).items()},
+                "unseen_share": round(made.metadata["unseen_share"], 4),
+                "material": {"roughness": ROUGHNESS, "metallic": 0.0, "is_estimate": True},
+            }
+            with files.file(f"mesh_lod{level}.glb" if level else "mesh.glb", **facts) as path:
+                save_mesh(path, moved(made, matrix), name=run.manifest["name"], extras=provenance(run))
 
     run.stage("mesh", {"mesh": asdict(config), **placing}, ["splats.ply", *_view_files(run)], work, progress)
 
@@ -235,5 +243,5 @@ def _title(run: Run) -> str:
 
 
 def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in ("torch", "numpy", "numba", "trimesh", "pillow", "av")}
+    libraries = {name: version(name) for name in ("torch", "numpy", "numba", "trimesh", "xatlas", "pillow", "av")}
     return {"vid2three": __version__, "python": platform.python_version(), **libraries}

@@ -1,11 +1,14 @@
-"""Binary glTF 2.0 of one mesh with vertex colours.
+"""Binary glTF 2.0 of one mesh with a texture or vertex colours.
 
 Frame: glTF's, right-handed, y up, front +z, metres. In memory a mesh is z up with its front at -y and its vertex
-colours are sRGB bytes; glTF wants linear light, so COLOR_0 holds linear colours in 16 bits. Equal input, equal bytes.
+colours are sRGB bytes; glTF wants linear light, so COLOR_0 holds linear colours in 16 bits. With a texture there is no
+COLOR_0, which would be multiplied with it. Textures are PNGs inside the file, and v grows downwards. Equal input, equal
+bytes.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from pathlib import Path
@@ -13,7 +16,12 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from PIL import Image
+from trimesh.visual import ColorVisuals, TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
+from recon.surface_detail import tangents
+from recon.unwrap import smooth_normals
 from vid2three import __version__
 from vid2three.place import Y_UP_FROM_Z_UP, moved
 
@@ -22,34 +30,38 @@ FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF's component types
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 NUMPY_TYPES = {5120: np.int8, 5121: np.uint8, 5122: np.int16, USHORT: np.uint16, UINT: np.uint32, FLOAT: np.float32}
 COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+LINEAR, LINEAR_MIPMAP_LINEAR, CLAMP_TO_EDGE = 9729, 9987, 33071
+TEXTURES = ("baseColorTexture", "normalTexture", "occlusionTexture")  # trimesh's names are glTF's
 
 
 def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras: dict[str, Any] | None = None) -> None:
     """Write a z-up mesh as GLB; `name` becomes the object's name, `extras` is kept under asset.extras."""
     turned = moved(mesh, Y_UP_FROM_Z_UP)
-    positions = np.asarray(turned.vertices, np.float32)
-    normals = np.asarray(turned.vertex_normals, np.float32)
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.where(lengths > 0.5, normals / np.maximum(lengths, 1e-12), (0, 1, 0)).astype(np.float32)
-    colors = _linear_bytes(np.asarray(turned.visual.vertex_colors)[:, :3])  # type: ignore[union-attr]
-    chunks = [
-        (positions, FLOAT, "VEC3", ARRAY_BUFFER, {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}),
-        (normals, FLOAT, "VEC3", ARRAY_BUFFER, {}),
-        (colors, USHORT, "VEC4", ARRAY_BUFFER, {"normalized": True}),
-        (np.asarray(turned.faces, np.uint32).ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER, {}),
-    ]
+    pictures = textures(turned)
+    attributes = _attributes(turned, pictures)
+    indices = (np.asarray(turned.faces, np.uint32).ravel(), UINT, "SCALAR", {})
     views, accessors, body = [], [], b""
-    for index, (values, component, kind, target, facts) in enumerate(chunks):
+    for values, component, kind, facts in [*attributes.values(), indices]:
         data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+        target = ELEMENT_ARRAY_BUFFER if kind == "SCALAR" else ARRAY_BUFFER
+        accessors.append({"bufferView": len(views), "componentType": component, "count": len(values), "type": kind})
+        accessors[-1].update(facts)
         views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data), "target": target})
-        accessors.append({"bufferView": index, "componentType": component, "count": len(values), "type": kind, **facts})
-        body += data  # every chunk is a multiple of four bytes long
-    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "material": 0, "mode": 4}
-    material = {
+        body += data  # every array is a multiple of four bytes long
+    material: dict[str, Any] = {
         "name": name,
         "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0, "roughnessFactor": ROUGHNESS},
         "doubleSided": False,
     }
+    images = []
+    for index, (key, picture) in enumerate(pictures.items()):
+        (material["pbrMetallicRoughness"] if key == "baseColorTexture" else material)[key] = {"index": index}
+        data = _png(picture)
+        images.append({"name": key.removesuffix("Texture"), "mimeType": "image/png", "bufferView": len(views)})
+        views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data)})
+        body += data + bytes(-len(data) % 4)
+    places = {key: index for index, key in enumerate(attributes)}
+    primitive = {"attributes": places, "indices": len(attributes), "material": 0, "mode": 4}
     header = {
         "asset": {"version": "2.0", "generator": f"vid2three {__version__}", "extras": extras or {}},
         "scene": 0,
@@ -61,6 +73,11 @@ def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras:
         "bufferViews": views,
         "buffers": [{"byteLength": len(body)}],
     }
+    if images:
+        header["images"] = images
+        header["textures"] = [{"source": index, "sampler": 0} for index in range(len(images))]
+        sampler = {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}
+        header["samplers"] = [{**sampler, "wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}]
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     size = 12 + 8 + len(text) + 8 + len(body)
@@ -74,17 +91,32 @@ def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras:
 
 
 def load_mesh(path: Path) -> trimesh.Trimesh:
-    """Read a GLB that `save_mesh` wrote, z up again, with sRGB vertex colours. Raises ValueError for other files."""
+    """Read a GLB that `save_mesh` wrote, z up again, with its texture or sRGB vertex colours.
+
+    Raises ValueError for other files.
+    """
     header, body = _chunks(path)
     try:
         primitive = header["meshes"][0]["primitives"][0]
         arrays = {key: _accessor(header, body, index) for key, index in primitive["attributes"].items()}
         faces = _accessor(header, body, primitive["indices"]).reshape(-1, 3)
-        positions, colors = arrays["POSITION"], arrays["COLOR_0"]
+        if "TEXCOORD_0" in arrays:
+            maps = _load_textures(header, body)
+            uv = arrays["TEXCOORD_0"] * np.array([1, -1]) + np.array([0, 1])
+            visual = TextureVisuals(uv=uv, material=PBRMaterial(**maps))
+        else:
+            visual = ColorVisuals(vertex_colors=_srgb_bytes(arrays["COLOR_0"][:, :3]))
+        mesh = trimesh.Trimesh(arrays["POSITION"], faces, visual=visual, process=False)
     except (KeyError, IndexError, ValueError):
         raise ValueError(f"{path} is not a mesh that vid2three wrote; run `vid2three make` again.") from None
-    mesh = trimesh.Trimesh(positions, faces, vertex_colors=_srgb_bytes(colors[:, :3]), process=False)
     return moved(mesh, np.linalg.inv(Y_UP_FROM_Z_UP))
+
+
+def textures(mesh: trimesh.Trimesh) -> dict[str, Image.Image]:
+    """Return the pictures of a mesh's material by their glTF names; none for one with vertex colours."""
+    material = getattr(mesh.visual, "material", None)
+    found = {key: getattr(material, key, None) for key in TEXTURES}
+    return {key: picture for key, picture in found.items() if picture is not None}
 
 
 def load_header(path: Path) -> dict[str, Any]:
@@ -100,6 +132,49 @@ def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
 def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
     """Undo `srgb_to_linear`."""
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _attributes(mesh: trimesh.Trimesh, pictures: dict[str, Image.Image]) -> dict[str, tuple]:
+    """Return the arrays of the vertices with glTF's type, shape and limits."""
+    positions = np.asarray(mesh.vertices, np.float32)
+    normals = smooth_normals(mesh)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = np.where(lengths > 0.5, normals / np.maximum(lengths, 1e-12), (0, 1, 0))
+    limits = {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}
+    arrays: dict[str, tuple] = {
+        "POSITION": (positions, FLOAT, "VEC3", limits),
+        "NORMAL": (normals.astype(np.float32), FLOAT, "VEC3", {}),
+    }
+    if not pictures:
+        colors = _linear_bytes(np.asarray(mesh.visual.vertex_colors)[:, :3])  # type: ignore[union-attr]
+        return {**arrays, "COLOR_0": (colors, USHORT, "VEC4", {"normalized": True})}
+    uv = np.asarray(mesh.visual.uv)  # type: ignore[union-attr]
+    if "normalTexture" in pictures:
+        along = tangents(np.asarray(mesh.vertices), normals, uv, np.asarray(mesh.faces))
+        handed = np.concatenate([along, np.ones((len(along), 1))], axis=1).astype(np.float32)
+        arrays["TANGENT"] = (handed, FLOAT, "VEC4", {})
+    down = np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1).astype(np.float32)
+    return {**arrays, "TEXCOORD_0": (down, FLOAT, "VEC2", {})}
+
+
+def _load_textures(header: dict[str, Any], body: bytes) -> dict[str, Any]:
+    material = header["materials"][0]
+    named = {**material, **material["pbrMetallicRoughness"]}
+    maps = {}
+    for key in TEXTURES:
+        if key in named:
+            source = header["images"][header["textures"][named[key]["index"]]["source"]]
+            view = header["bufferViews"][source["bufferView"]]
+            data = body[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+            maps[key] = Image.open(io.BytesIO(data))
+            maps[key].load()
+    return maps
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=False, compress_level=6)
+    return buffer.getvalue()
 
 
 def _linear_bytes(srgb: np.ndarray) -> np.ndarray:

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 import trimesh
 
+from recon.mesh_render import vertex_colors
 from recon.splats import Splats
+from recon.unwrap import welded
 from vid2three import __version__
 
 TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
@@ -86,12 +88,20 @@ def load_splats(path: Path) -> Splats:
 
 
 def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras: dict[str, Any] | None = None) -> None:
-    """Write a z-up mesh as binary PLY with sRGB vertex colours; `name` and `extras` become comments."""
+    """Write a z-up mesh as binary PLY with sRGB vertex colours; `name` and `extras` become comments.
+
+    Of a texture each vertex keeps the colour at its place, the mean where it lies on a seam.
+    """
+    colors = np.asarray(mesh.visual.vertex_colors)[:, :3] if mesh.visual.kind == "vertex" else None  # type: ignore[union-attr]
+    if colors is None:
+        mesh, joined = welded(textured := mesh)
+        sums = np.stack([np.bincount(joined, channel) for channel in vertex_colors(textured).T], axis=1)
+        colors = np.round(255 * sums / np.bincount(joined)[:, None])
     vertices = np.empty(len(mesh.vertices), [(c, "<f4") for c in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     for index, column in enumerate("xyz"):
         vertices[column] = mesh.vertices[:, index]
     for index, column in enumerate(("red", "green", "blue")):
-        vertices[column] = mesh.visual.vertex_colors[:, index]  # type: ignore[union-attr]
+        vertices[column] = colors[:, index]
     faces = np.empty(len(mesh.faces), [("count", "u1"), ("vertex_indices", "<i4", (3,))])
     faces["count"], faces["vertex_indices"] = 3, mesh.faces
     facts = {"name": name, **(extras or {})}
