@@ -12,7 +12,7 @@ class FitConfig:
 
     num_splats: int = 10000
     """Splats at the end, at most."""
-    iterations: int = 1000
+    iterations: int = 2000
     """Steps of the optimisation, one view each."""
     sh_degree: int = 1
     """Degree of the spherical harmonics; 0 gives one colour a splat, 3 follows highlights."""
@@ -26,8 +26,8 @@ class FitConfig:
     """Weight of coverage against colour."""
     quadratic: float = 3.0
     """Weight of squared errors beside absolute ones; 0 is the most robust against frames that disagree."""
-    ssim_weight: float = 0.0
-    """Weight of structure (1 - SSIM) beside colour; doubles the time."""
+    ssim_weight: float = 0.2
+    """Weight of structure (1 - SSIM) beside colour."""
     depth_weight: float = 0.0
     """Weight of the views' depths, where they have them."""
     frame_colors: bool = False

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recon.splats import LOG_SCALE, OPACITY, QUAT
 
-BEFORE, BEHIND = 0.3, 0.05  # how far from the map splats are pulled, by the subject's radius
+BEFORE, BEHIND = 0.15, 0.05  # how far from the map splats are pulled, by the subject's radius
 KNEE = 0.0125  # distance up to which the pull grows
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from recon import cpu_raster, depth_guide, losses, mcmc, sh
 from recon.config import FitConfig
+from recon.cpu_ssim import structural_gradient
 from recon.densify import Population, densify
 from recon.frames import Frames, learn_error, learn_map, new_frames, recoloured, weight
 from recon.render import render
@@ -32,6 +33,7 @@ SH_FROM = 0.4  # share of the fit after which colours may depend on the directio
 SH_RATE = 0.1  # learning rate of the higher harmonics by that of the first
 DENSIFY_FROM, DENSIFY_TO = 0.1, 0.5  # share of the fit in which splats are split
 NUM_DENSIFY = 8  # times
+DEPTH_TO = 0.6  # share of the fit after which depth maps no longer pull: pixels place a surface more exactly
 MCMC_TO = 0.7  # share of the fit in which splats are shaken, where they are densified that way
 MAX_NEEDLE = 10.0  # longest by middle scale: longer needles show from other sides
 SPLATS_PER_PIXEL = 4  # of the subject in one view; more splats learn the views by heart and others get worse
@@ -86,10 +88,11 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         k, rates = order.pop(), _rates(population.rows, step / config.iterations, radius)
         gradient, square = _gradient(population.rows, target, k, background, degree, config, frames)
         learn_error(frames, k, square)
-        if config.depth_weight > 0 and target.views.depths is not None:
+        pull = config.depth_weight * max(1 - step / (DEPTH_TO * config.iterations), 0)
+        if pull > 0 and target.views.depths is not None:
             camera, depth = target.views.cameras, target.views.depths[k]
-            pulls = depth_guide.pull(population.rows, camera.K[k], camera.w2c[k], depth, radius)
-            gradient[:, MEAN:LOG_SCALE] += config.depth_weight * pulls
+            towards = depth_guide.pull(population.rows, camera.K[k], camera.w2c[k], depth, radius)
+            gradient[:, MEAN:LOG_SCALE] += pull * towards
         explores = config.densify == "mcmc" and step < MCMC_TO * config.iterations
         if explores:
             mcmc.regularize(population.rows, gradient, radius)
@@ -165,7 +168,7 @@ def _gradient(
     frame = cpu_raster.forward(
         rows.numpy(), colors.numpy(), target.camera_rows[k], *size, antialiased=config.antialiased
     )
-    if config.frame_colors or config.ssim_weight > 0:
+    if config.frame_colors:
         rgb, left = (torch.from_numpy(map_).requires_grad_() for map_ in (frame.rgb, frame.left))
         square = _backward(rgb, left, target.rgba[k], background, config, frames, k)
         assert rgb.grad is not None  # for the type checker: backward has just filled them
@@ -175,6 +178,10 @@ def _gradient(
         _, square, grad_rgb, grad_left = losses.photometric_gradient(
             frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy(), config.alpha_weight, config.quadratic
         )
+        if config.ssim_weight > 0:
+            _, *grads = structural_gradient(frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy())
+            grad_rgb += np.float32(config.ssim_weight) * grads[0]
+            grad_left += np.float32(config.ssim_weight) * grads[1]
         if config.frame_weights:
             grad_rgb, grad_left = (np.float32(weight(frames, k)) * map_ for map_ in (grad_rgb, grad_left))
     gradient = torch.zeros_like(rows)

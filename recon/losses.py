@@ -57,11 +57,20 @@ def structural(
     part = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
     x = (rgb + left[..., None] * background)[part].movedim(-1, 0)
     y = (target[..., :3] + (1 - target[..., 3:]) * background)[part].movedim(-1, 0)
-    means = avg_pool2d(torch.stack([x, y, x * x, y * y, x * y]), WINDOW, 1, WINDOW // 2, count_include_pad=False)
-    mean_x, mean_y, xx, yy, xy = means
+    with torch.no_grad():
+        mean_y, yy = _box(torch.stack([y, y * y]))
+    mean_x, xx, xy = _box(torch.stack([x, x * x, x * y]))
     luminance = (2 * mean_x * mean_y + 1e-4) / (mean_x**2 + mean_y**2 + 1e-4)
     structure = (2 * (xy - mean_x * mean_y) + 9e-4) / (xx - mean_x**2 + yy - mean_y**2 + 9e-4)
     return (1 - (luminance * structure).mean()) * (x[0].numel() / left.numel())
+
+
+def _box(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Average over WINDOW x WINDOW pixels, fewer at the border; first down, then across."""
+    for kernel_size in ((WINDOW, 1), (1, WINDOW)):
+        padding = (kernel_size[0] // 2, kernel_size[1] // 2)
+        maps = avg_pool2d(maps, kernel_size, 1, padding, count_include_pad=False)
+    return maps
 
 
 def photometric_gradient(

@@ -19,7 +19,7 @@ from recon.start import start_splats
 from recon.views import Views, composited
 
 NUM_VIEWS, HEIGHT, WIDTH, NUM = 10, 40, 48, 250
-CONFIG = FitConfig(num_splats=NUM, iterations=500, sh_degree=1)
+CONFIG = FitConfig(num_splats=NUM, iterations=500, sh_degree=1, ssim_weight=0.0)
 
 
 def ring_of_cameras(num: int, elevation: float, phase: float = 0.0) -> Cameras:
@@ -88,7 +88,7 @@ def test_same_seed_same_bytes_and_another_seed_others(views):
 
 
 def test_bytes_do_not_depend_on_the_number_of_threads(views):
-    config = replace(CONFIG, iterations=30)
+    config = replace(CONFIG, iterations=30, ssim_weight=0.2)
     before = torch.get_num_threads()
     results = []
     try:
@@ -151,7 +151,7 @@ def test_depths_draw_the_splats_onto_the_surface(views):
         shown = render(fitted, few.cameras).depth
         both = (shown > 0) & (few.depths > 0)
         off.append((shown - few.depths)[both].abs().median().item())
-    assert off[1] < 0.8 * off[0]
+    assert off[1] < 0.9 * off[0]
 
 
 def test_mcmc_fits_views_it_never_saw(views, held_out):

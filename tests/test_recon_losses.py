@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from recon.cpu_ssim import structural_gradient
 from recon.losses import EPSILON, QUADRATIC, photometric, photometric_gradient, structural
 
 HEIGHT, WIDTH = 5, 7
@@ -63,3 +64,21 @@ def test_structure_is_lost_by_blur_and_not_seen_outside_the_target():
     rgb[20:] = 0.9
     assert structural(rgb, left, target, white).item() == pytest.approx(0, abs=1e-5)
     assert structural(rgb, left, torch.zeros_like(target), white).item() == 0
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_structures_twin_has_its_value_and_gradient(empty):
+    rgb, left, target, background = (tensor.float() for tensor in make_pictures())
+    rgb, left, target = (t.repeat_interleave(5, 0).repeat_interleave(4, 1) for t in (rgb, left, target))
+    target[:3], target[:, 25:] = 0, 0  # the term sees the rest alone
+    if empty:
+        target *= 0
+    rgb, left = rgb.contiguous().requires_grad_(), left.contiguous().requires_grad_()
+    loss = structural(rgb, left, target, background)
+    loss.backward()
+    arrays = [tensor.detach().numpy() for tensor in (rgb, left, target, background)]
+    value, grad_rgb, grad_left = structural_gradient(*arrays)
+    assert value == pytest.approx(loss.item(), rel=1e-4)
+    assert np.abs(grad_rgb - rgb.grad.numpy()).max() <= 2e-3 * np.abs(grad_rgb).max()
+    left_grad = np.zeros_like(grad_left) if left.grad is None else left.grad.numpy()
+    assert np.abs(grad_left - left_grad).max() <= 2e-3 * np.abs(grad_left).max()

@@ -45,7 +45,7 @@ class ExportConfig:
 
 # A clip has a few small frames. Splats that shrink below its pixels leave gaps when the mesh looks closer, so they are
 # fitted antialiased, and a finer mesh would show noise: measured on traced clips of 16 frames at 64 px.
-CLIP_FIT = FitConfig(num_splats=4000, iterations=1000, min_scale_px=0.5, antialiased=True)
+CLIP_FIT = FitConfig(num_splats=4000, iterations=1000, ssim_weight=0.0, min_scale_px=0.5, antialiased=True)
 CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8)
 
 
