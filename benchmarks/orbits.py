@@ -98,7 +98,9 @@ def origin(preset: str, threads: int) -> str:
 
 
 def commit() -> str:
-    """Return the commit that is checked out, and whether the code differs from it."""
+    """Return the commit that is checked out, and whether the code differs from it; "unknown" outside a checkout."""
+    if not (ROOT / ".git").exists():
+        return "unknown"
     changed = _git("status", "--porcelain", "--untracked-files=no", "recon", "vid2three", "configs/*.yaml")
     return _git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 

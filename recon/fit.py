@@ -60,7 +60,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
     """Fit splats to views.
 
     `progress(step, total, {"psnr": ...})` is called every few steps, with the PSNR of the last views on random
-    backgrounds in dB. Costs about 11 ms a step on one core for 10,000 splats at 256 px. Raises ValueError where views
+    backgrounds in dB. Costs about 13 ms a step on one core for 10,000 splats at 256 px. Raises ValueError where views
     or config are such that nothing can come of them, and RuntimeError where the fit diverges.
     """
     check(views)
