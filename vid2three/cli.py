@@ -52,7 +52,7 @@ class Presets:
     """Where settings come from. A flag wins over the file, the file over the preset."""
 
     preset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = "standard"
-    """Settings that come with vid2three: draft is fastest, high finest, standard between."""
+    """Settings that come with vid2three: draft is faster, standard finer."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """YAML file of your own settings."""
 
