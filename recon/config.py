@@ -84,6 +84,8 @@ class NerfConfig:
     """Rays a step."""
     alpha_weight: float = 0.5
     """Weight of coverage against colour."""
+    depth_weight: float = 0.3
+    """Weight of the views' depths, where they have them."""
     eikonal_weight: float = 0.1
     """Weight of the distances' being distances."""
     smooth_weight: float = 0.02

@@ -21,6 +21,7 @@ MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, wha
 MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
 LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
 HARDENING = 3
+FRINGE = 0.005  # share of a map's surface, the lowest, that says nothing about where the subject stands
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
@@ -120,16 +121,16 @@ def up_direction(cameras: Cameras) -> np.ndarray:
 def seen_span(maps: DepthMaps, up: np.ndarray) -> tuple[float, float]:
     """Return how far down and up along a direction the surface in the views' own depth maps reaches.
 
-    Each map has its lowest and highest point; a tenth of the maps may exaggerate.
+    Each map has its lowest and highest point; a tenth of the maps may exaggerate. At the lower edge the outermost
+    pixels are passed over: light that slips past the foot stops somewhere behind and below it.
     """
     depths, cameras = maps.depths[: maps.num_own], maps.cameras[: maps.num_own]
     origins, directions = rays(cameras)
     forward = cameras.c2w[:, None, None, :3, 2]
     distance = torch.from_numpy(depths) / (directions * forward).sum(dim=-1)
-    heights = ((origins + distance[..., None] * directions).numpy() @ up)[depths > 0]  # map by map
-    ends = np.cumsum((depths > 0).sum(axis=(1, 2)))
-    starts = np.concatenate([[0], ends[:-1]])[np.diff(ends, prepend=0) > 0]
-    if len(starts) == 0:
+    heights = (origins + distance[..., None] * directions).numpy() @ up  # N H W
+    surfaces = [part[seen] for part, seen in zip(heights, depths > 0, strict=True) if seen.any()]
+    if not surfaces:
         raise ValueError("The splats are invisible from every view, so there is nothing to mesh.")
-    low, high = np.minimum.reduceat(heights, starts), np.maximum.reduceat(heights, starts)
+    low, high = [np.quantile(part, FRINGE) for part in surfaces], [part.max() for part in surfaces]
     return float(np.quantile(low, 0.1)), float(np.quantile(high, 0.9))

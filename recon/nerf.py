@@ -7,6 +7,7 @@ smooth. Sharpness is not learned but grows on a schedule, so that the surface is
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,11 +53,13 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
     defaults. Raises ValueError where the views have no alphas, or nothing can come of them.
     """
     check(views)
+    check_config(config)
     if views.alphas is None:
         raise ValueError("The SDF needs to know where the subject ends: give RGBA pictures, or use --method splats.")
     generator = torch.Generator().manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     low, high, misses = _bounds(views)
+    radius = 0.5 * float(np.linalg.norm(high - low))
     batches = _Rays(views, device, generator)
     field: SdfField | None = None
     done, reached, squares = 0, 0.0, []
@@ -75,10 +78,9 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
             left = RATE_END ** (step / steps)
             rates = left * stride * grid.voxel, left * COLOR_RATE
             smooth = config.smooth_weight * SMOOTH_FROM ** (1 - done / config.iterations)
+            weights = Weights(config.alpha_weight, config.depth_weight / radius, config.eikonal_weight, smooth)
             batch = batches.draw(config.num_rays)
-            field, square = band.step(
-                field, batch, sharpness, rates, (config.alpha_weight, config.eikonal_weight, smooth), generator
-            )
+            field, square = band.step(field, batch, sharpness, rates, weights, generator)
             squares.append(square)
             done += 1
             if progress is not None and (done % REPORT_EVERY == 0 or done == config.iterations):
@@ -86,6 +88,19 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
                 squares = []
     assert field is not None
     return field
+
+
+def check_config(config: NerfConfig) -> None:
+    """Raise a ValueError for settings from which no surface can come."""
+    if not 16 <= config.resolution <= 512:
+        raise ValueError(f"The surface's resolution must lie between 16 and 512, not at {config.resolution}.")
+    if config.iterations < 10:
+        raise ValueError(f"A surface needs at least 10 iterations, not {config.iterations}.")
+    if config.num_rays < 1:
+        raise ValueError(f"A step needs at least one ray, not {config.num_rays}.")
+    for name in ("alpha_weight", "depth_weight", "eikonal_weight", "smooth_weight"):
+        if getattr(config, name) < 0:
+            raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
 
 
 def _bounds(views: Views) -> tuple[np.ndarray, np.ndarray, int]:
@@ -108,8 +123,31 @@ def _start(views: Views, grid: tsdf.Grid, misses: int, sharpness: float, device:
     return field_around(tsdf.closed(values, BAND * grid.voxel), np.full((*grid.shape, 3), 0.5), grid, sharpness, device)
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rays of a step and what they should see."""
+
+    origins: Float[Tensor, "r 3"]
+    directions: Float[Tensor, "r 3"]
+    rgba: Float[Tensor, "r 4"]
+    """Premultiplied."""
+    distances: Float[Tensor, " r"]
+    """To the surface along the ray, 0 where it is not known."""
+    jitter: Float[Tensor, " r"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms of the loss beside colour."""
+
+    alpha: float
+    depth: float
+    eikonal: float
+    smooth: float
+
+
 class _Rays:
-    """Random pixels on and around the subject: origins, directions, premultiplied colour and alpha."""
+    """Random pixels on and around the subject."""
 
     def __init__(self, views: Views, device: str, generator: torch.Generator):
         assert views.alphas is not None
@@ -120,15 +158,19 @@ class _Rays:
         covered = views.alphas.numpy() > 0.02
         near = np.stack([ndimage.binary_dilation(mask, iterations=reach) for mask in covered])
         self.chosen = torch.from_numpy(np.flatnonzero(near))
+        self.distances = torch.zeros(len(self.rgba))
+        if views.depths is not None:
+            forward = views.cameras.c2w[:, None, None, :3, 2].expand_as(views.images).reshape(-1, 3)
+            depths = torch.where(views.alphas > 0.9, views.depths, 0.0).reshape(-1)
+            self.distances = depths / (self.directions * forward).sum(dim=1)
         self.device, self.generator = device, generator
 
-    def draw(self, num: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return origins, directions, colours with alpha and offsets of `num` rays."""
+    def draw(self, num: int) -> Batch:
+        """Draw `num` rays."""
         index = self.chosen[torch.randint(len(self.chosen), (num,), generator=self.generator)]
         jitter = torch.rand(num, generator=self.generator)
-        drawn = (self.origins[index], self.directions[index], self.rgba[index], jitter)
-        origins, directions, rgba, jitter = (part.to(self.device, torch.float32) for part in drawn)
-        return origins, directions, rgba, jitter
+        drawn = (self.origins[index], self.directions[index], self.rgba[index], self.distances[index], jitter)
+        return Batch(*(part.to(self.device, torch.float32) for part in drawn))
 
 
 class _Band:
@@ -145,35 +187,35 @@ class _Band:
     def step(
         self,
         field: SdfField,
-        batch: tuple[Tensor, Tensor, Tensor, Tensor],
+        batch: Batch,
         sharpness: float,
         rates: tuple[float, float],
-        weights: tuple[float, float, float],
+        weights: Weights,
         generator: torch.Generator,
     ) -> tuple[SdfField, float]:
-        """Take one step of Adam; returns the field with what it then holds, and the squared error of the colours.
+        """Take one step of Adam, at rates for distances and for colours.
 
-        `rates` are for distances and colours, `weights` those of coverage, the eikonal term and smoothness.
+        Returns the field with what it then holds, and the squared error of the colours.
         """
-        alpha_weight, eikonal_weight, smooth_weight = weights
-        origins, directions, rgba, jitter = batch
         field = with_tables(field, self.distances, self.colors, sharpness)
-        samples = sample_rays(field, self.cells, origins, directions, jitter)
-        rgb, left, _ = draw_rays(field, samples, len(origins))
+        samples = sample_rays(field, self.cells, batch.origins, batch.directions, batch.jitter)
+        rgb, left, distance = draw_rays(field, samples, len(batch.origins))
         background = torch.rand(3, generator=generator).to(rgb)
-        loss = losses.photometric(rgb[None], left[None], rgba[None], background, alpha_weight)
+        loss = losses.photometric(rgb[None], left[None], batch.rgba[None], background, weights.alpha)
+        off = torch.where(batch.distances > 0, distance - batch.distances, 0.0)
+        loss = loss + weights.depth * ((1 - left.detach()) * off.abs()).mean()
         chosen = torch.randint(len(self.neighbors), (NUM_NODES,), generator=generator).to(rgb.device)
         rows = self.neighbors[chosen]
         eikonal, roughness = shape_terms(self.distances, rows, field.grid.voxel)
         around = look_up(self.colors, rows)  # N 7 3
         bleed = (around[:, 1:] - around[:, :1]).square().mean()
-        loss = loss + eikonal_weight * eikonal + smooth_weight * roughness + COLOR_SMOOTH * bleed
+        loss = loss + weights.eikonal * eikonal + weights.smooth * roughness + COLOR_SMOOTH * bleed
         self.adam.zero_grad(set_to_none=False)
         loss.backward()
         for group, rate in zip(self.adam.param_groups, rates, strict=True):
             group["lr"] = rate
         self.adam.step()
-        error = rgb.detach() - rgba[:, :3] + (left.detach() - 1 + rgba[:, 3])[:, None] * background
+        error = rgb.detach() - batch.rgba[:, :3] + (left.detach() - 1 + batch.rgba[:, 3])[:, None] * background
         now = with_tables(field, self.distances.detach(), self.colors.detach(), sharpness)
         return now, float(error.square().mean())
 

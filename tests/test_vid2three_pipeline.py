@@ -13,6 +13,7 @@ from PIL import Image
 
 from generator.rays import intrinsics, orbit_c2w
 from recon.camera import Cameras, invert_rigid
+from recon.config import NerfConfig
 from recon.mesh_render import render_mesh
 from recon.views import Views
 from vid2three.capture import save_views
@@ -165,6 +166,34 @@ def test_a_new_mesh_setting_redoes_mesh_and_pictures_but_not_the_fit(run_folder,
         reconstruct(pictures, run_folder, coarse)
     assert events(run_folder, pictures, coarse, overwrite=True) == ["mesh", "show"]
     assert load_run(run_folder).manifest["files"]["mesh.glb"]["num_faces"] < 1200
+
+
+def test_a_surface_instead_of_splats_gives_a_closed_mesh_of_the_same_statue(run_folder, pictures):
+    surface = NerfConfig(resolution=28, iterations=100, num_rays=512)
+    config = replace(SMALL, method="nerf", nerf=surface)
+    assert events(run_folder, pictures, config, overwrite=True) == ["surface", "mesh", "show"]
+    run = load_run(run_folder)
+    facts = run.manifest["files"]["mesh.glb"]
+    assert facts["is_watertight"]
+    mesh = trimesh.load(run_folder / "mesh.glb", force="mesh", process=False)
+    mesh.apply_transform(np.array(facts["world_from_file"]))
+    np.testing.assert_allclose(mesh.bounds, statue().bounds, atol=0.12)
+    assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.9
+    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show"]
+    assert not (run_folder / "surface.npz").exists()
+    assert "surface" not in load_run(run_folder).manifest["stages"]
+
+
+def test_a_surface_of_pictures_without_a_subject_is_refused_before_the_fit(pictures, tmp_path):
+    plain = tmp_path / "plain"
+    shutil.copytree(pictures, plain)
+    for path in plain.glob("views/*.png"):
+        noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path)
+    config = replace(SMALL, method="nerf")
+    with pytest.raises(ValueError, match="--method splats"):
+        reconstruct(plain, tmp_path / "run", config)
+    assert not (tmp_path / "run" / "splats.ply").exists()
 
 
 def test_export_scales_to_metres_and_stands_on_the_pivot(finished, tmp_path):

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from generator.config import GenerateConfig
-from recon.config import FitConfig, MeshConfig
+from recon.config import FitConfig, MeshConfig, NerfConfig
 
 Config = TypeVar("Config")
 
@@ -46,19 +46,31 @@ class ExportConfig:
 # A clip has a few small frames. Splats that shrink below its pixels leave gaps when the mesh looks closer, so they are
 # fitted antialiased, and a finer mesh would show noise: measured on traced clips of 16 frames at 64 px.
 CLIP_FIT = FitConfig(num_splats=4000, iterations=1000, ssim_weight=0.0, min_scale_px=0.5, antialiased=True)
-CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8)
+CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8, texture_size=512)
+
+# Its surface is smooth where 64 pixels say nothing, and the clip's depths open the hollows that outlines close.
+CLIP_NERF = NerfConfig(
+    resolution=64, iterations=400, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.3
+)
+
+Method = Literal["splats", "nerf"]
 
 
 @dataclass(frozen=True)
 class MakeConfig:
     """Prompt to asset."""
 
+    method: Method = "nerf"
+    """What the mesh is taken from: Gaussian splats, or a signed distance field (NeuS), which is smoother."""
+
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     """Prompt to orbit clip."""
     fit: FitConfig = CLIP_FIT
     """Views to splats."""
+    nerf: NerfConfig = CLIP_NERF
+    """Views to a signed distance field."""
     mesh: MeshConfig = CLIP_MESH
-    """Splats to mesh."""
+    """Splats or field to mesh."""
     export: ExportConfig = field(default_factory=lambda: ExportConfig(height_m=1.0, pivot="base"))
     """What is written beside the splats."""
 
@@ -67,12 +79,16 @@ class MakeConfig:
 class ReconstructConfig:
     """Pictures with cameras to asset."""
 
+    method: Method = "splats"
+    """What the mesh is taken from: Gaussian splats, or a signed distance field (NeuS), which is smoother."""
     input: InputConfig = field(default_factory=InputConfig)
     """Pictures with cameras to views."""
     fit: FitConfig = field(default_factory=FitConfig)
     """Views to splats."""
+    nerf: NerfConfig = field(default_factory=NerfConfig)
+    """Views to a signed distance field."""
     mesh: MeshConfig = field(default_factory=MeshConfig)
-    """Splats to mesh."""
+    """Splats or field to mesh."""
     export: ExportConfig = field(default_factory=ExportConfig)
     """What is written beside the splats."""
 
@@ -81,9 +97,12 @@ SECTIONS = {
     "generate": GenerateConfig,
     "input": InputConfig,
     "fit": FitConfig,
+    "nerf": NerfConfig,
     "mesh": MeshConfig,
     "export": ExportConfig,
 }
+
+CHOICES = {"method": Method}  # settings of `make` and `reconstruct` outside any section
 
 
 def load_config(default: Config, preset: str | None = None, file: Path | None = None) -> Config:
@@ -146,6 +165,9 @@ def _overlaid(default: Config, values: Mapping[str, Any], source: str) -> Config
         if not set(SECTIONS) & {entry.name for entry in fields(default)}:  # type: ignore[arg-type]
             return overlay(default, values)
         for key, section in values.items():
+            if key in CHOICES:
+                _coerced(section, CHOICES[key], key)
+                continue
             if key not in SECTIONS:
                 everywhere = [*SECTIONS, *(f"{s}.{entry.name}" for s, c in SECTIONS.items() for entry in fields(c))]
                 same_name = [place for place in everywhere if place.endswith(f".{key}")]

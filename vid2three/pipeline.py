@@ -34,7 +34,7 @@ def make(
     The folder is named after the prompt unless `output` says otherwise. Same prompt, seed and config: same files.
     """
     config = config or MakeConfig()
-    stages.check_result(config.fit, config.mesh, config.export)
+    stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     expansion = stages.checked_prompt(prompt, seed, config.generate)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
@@ -42,8 +42,12 @@ def make(
     run = open_run(folder, arguments, facts, overwrite=overwrite)
     progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
     stages.clip(run, config.generate, progress)
+    if config.method == "nerf":
+        stages.surface(run, config.nerf, progress)
+    else:
+        run.forget("surface")
     stages.splats(run, config.fit, progress)
-    stages.mesh(run, config.mesh, config.export, progress)
+    stages.mesh(run, config.method, config.mesh, config.export, progress)
     stages.show(run, config.export, progress)
     return run
 
@@ -83,7 +87,7 @@ def reconstruct(
     config = config or ReconstructConfig()
     source = Path(source)
     stages.check_seed(seed)
-    stages.check_result(config.fit, config.mesh, config.export)
+    stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     views = load_views(source)
     name = stages.source_name(source)
     folder = Path(output) if output else Path(stages.slug(name))
@@ -91,8 +95,12 @@ def reconstruct(
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
     run = open_run(folder, arguments, stages.reconstructed_facts(name), overwrite=overwrite)
     stages.views(run, views, config.input, progress)
+    if config.method == "nerf":
+        stages.surface(run, config.nerf, progress)
+    else:
+        run.forget("surface")
     stages.splats(run, config.fit, progress)
-    stages.mesh(run, config.mesh, config.export, progress)
+    stages.mesh(run, config.method, config.mesh, config.export, progress)
     stages.show(run, config.export, progress)
     return run
 

@@ -83,6 +83,14 @@ class Run:
         self.save()
         progress(name, 1, 1, {"seconds": seconds})
 
+    def forget(self, name: str) -> None:
+        """Delete the files and the record of a stage that this run does without, if an earlier one had it."""
+        record = self.manifest["stages"].pop(name, None)
+        if record is not None:
+            self._drop_files(record["files"])
+            self._total()
+            self.save()
+
     def _is_done(self, name: str, key: str) -> bool:
         record = self.manifest["stages"].get(name)
         if record is None or record["key"] != key:

@@ -19,8 +19,9 @@ from generator.config import GenerateConfig
 from generator.sample import check as check_clip
 from generator.sample import generate
 from generator.weights import card
+from recon import sdf_mesh
 from recon.camera import Cameras, invert_rigid
-from recon.config import FitConfig, MeshConfig
+from recon.config import FitConfig, MeshConfig, NerfConfig
 from recon.finish import check_config as check_mesh
 from recon.finish import coarser
 from recon.fit import check_config as check_fit
@@ -28,12 +29,15 @@ from recon.fit import fit
 from recon.masks import unmixed
 from recon.mesh import extract
 from recon.mesh_quality import quality
+from recon.nerf import check_config as check_nerf
+from recon.nerf import fit_sdf
 from recon.unwrap import welded
 from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
 from vid2three.capture import cut_out, load_views, save_views
-from vid2three.config import ExportConfig, InputConfig, check_export
+from vid2three.config import ExportConfig, InputConfig, Method, check_export
+from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
@@ -53,9 +57,10 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     return expansion
 
 
-def check_result(fit_config: FitConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
+def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
     """Raise ValueError for settings from which no result can come."""
     check_fit(fit_config)
+    check_nerf(nerf)
     check_mesh(mesh_config)
     check_export(export)
 
@@ -164,13 +169,30 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
     run.stage("fit", {"fit": asdict(config), "seed": seed}, _view_files(run), work, progress)
 
 
-def mesh(run: Run, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
-    """Splats to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for."""
+def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
+    """Views to surface.npz, a signed distance field."""
+    seed = run.manifest["seed"]
+
+    def work(files: StageFiles) -> None:
+        field = fit_sdf(load_views(run.folder), config, seed=seed, progress=partial(progress, "surface"))
+        with files.file("surface.npz", frame=run.manifest["world"]) as path:
+            save_field(path, field)
+
+    run.stage("surface", {"nerf": asdict(config), "seed": seed}, _view_files(run), work, progress)
+
+
+def mesh(run: Run, method: Method, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
+    """Splats or surface to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for."""
     placing = {"height_m": export.height_m, "pivot": export.pivot}
+    source = "surface.npz" if method == "nerf" else "splats.ply"
 
     def work(files: StageFiles) -> None:
         loaded = load_views(run.folder)
-        extracted = extract(load_splats(run.path("splats.ply")), loaded, config, progress=partial(progress, "mesh"))
+        report = partial(progress, "mesh")
+        if method == "nerf":
+            extracted = sdf_mesh.extract(load_field(run.path(source)), loaded, config, progress=report)
+        else:
+            extracted = extract(load_splats(run.path(source)), loaded, config, progress=report)
         matrix = placement(extracted, export.height_m, export.pivot)
         levels = [extracted, *(coarser(extracted, loaded, config, level + 1) for level in range(config.lods))]
         for level, made in enumerate(levels):
@@ -186,7 +208,7 @@ def mesh(run: Run, config: MeshConfig, export: ExportConfig, progress: Progress)
             with files.file(f"mesh_lod{level}.glb" if level else "mesh.glb", **facts) as path:
                 save_mesh(path, moved(made, matrix), name=run.manifest["name"], extras=provenance(run))
 
-    run.stage("mesh", {"mesh": asdict(config), **placing}, ["splats.ply", *_view_files(run)], work, progress)
+    run.stage("mesh", {"mesh": asdict(config), **placing}, [source, *_view_files(run)], work, progress)
 
 
 def show(run: Run, export: ExportConfig, progress: Progress) -> None:
