@@ -14,24 +14,17 @@ import torch
 from recon.sh import basis
 
 LIMIT = 2.0  # most by which a colour is made brighter or darker, in linear light
-ROUNDS, TONE = 5, 0.3  # of the robust fit; brightness further off than TONE times the fit counts little
-RIDGE = 1e-3
+RIDGE = 1e-3  # holds the fit where few directions are seen
 
 
 def delighted(colors: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Divide sRGB colours [T,3] by the shading that their unit normals [T,3] explain; the mean brightness stays."""
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     brightness = linear @ np.array([0.2126, 0.7152, 0.0722])
-    design = basis(torch.from_numpy(np.ascontiguousarray(normals, np.float64)), 2).numpy()  # [T,9]
-    trust = np.ones(len(colors))
-    shading = brightness
-    for _ in range(ROUNDS):
-        weighted = design * trust[:, None]
-        normal = weighted.T @ design + RIDGE * trust.sum() * np.eye(9)
-        shading = design @ np.linalg.solve(normal, weighted.T @ brightness)
-        level = max(float(np.average(shading, weights=trust)), 1e-6)
-        trust = 1.0 / (1.0 + ((brightness - shading) / (TONE * level)) ** 2)
-    gain = np.clip(level / np.maximum(shading, 1e-6), 1.0 / LIMIT, LIMIT)
+    terms = basis(torch.from_numpy(np.ascontiguousarray(normals, np.float64)), 2).numpy()  # [T,9]
+    gram = terms.T @ terms + RIDGE * len(terms) * np.eye(9)
+    shading = terms @ np.linalg.solve(gram, terms.T @ brightness)
+    gain = np.clip(shading.mean() / np.maximum(shading, 1e-6), 1.0 / LIMIT, LIMIT)
     linear = linear * gain[:, None]
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055)
     return np.clip(srgb, 0.0, 1.0).astype(np.float32)

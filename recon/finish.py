@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from PIL import Image
+from scipy import sparse
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
@@ -20,6 +21,7 @@ from recon.views import Views
 
 log = logging.getLogger(__name__)
 
+EVEN_PX = 2.0  # pixels of the views that normals are averaged over before views are weighed by them
 LOD_SHARES = (0.5, 0.25, 0.1)  # of the faces, of the coarser copies
 
 
@@ -71,9 +73,8 @@ def _dressed(
     origin, uv, faces = unwrap(vertices, faces, size)
     vertices, normals = vertices[origin], normals[origin]
     atlas = texels(uv, faces, size)
-    picture, unseen = texture.bake(
-        vertices, normals, colors[origin], uv, faces, views, atlas, size, tolerance=2.0 * voxel
-    )
+    even = _even_normals(mesh, views)[origin]
+    picture, unseen = texture.bake(vertices, even, colors[origin], uv, faces, views, atlas, size, tolerance=2.0 * voxel)
     if config.delight:
         facing = atlas.mean(normals, faces)
         facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
@@ -88,6 +89,21 @@ def _dressed(
     textured = trimesh.Trimesh(vertices, faces, visual=visual, process=False)
     textured.metadata["unseen_share"] = unseen
     return textured
+
+
+def _even_normals(mesh: trimesh.Trimesh, views: Views) -> np.ndarray:
+    """Return the vertices' normals, averaged over about a pixel of the views: what is finer they cannot vouch for."""
+    edges = np.asarray(mesh.edges_unique)
+    length = float(np.mean(mesh.edges_unique_length))
+    away = np.linalg.norm(views.cameras.centers.numpy() - mesh.bounds.mean(axis=0), axis=1)
+    pixel = float(np.median(away / views.cameras.K[:, 0, 0].numpy()))
+    normals = np.asarray(mesh.vertex_normals)
+    around = sparse.coo_matrix((np.ones(len(edges)), edges.T), (len(normals), len(normals))).tocsr()
+    around = around + around.T
+    for _ in range(min(round((EVEN_PX * pixel / length) ** 2), 50)):
+        normals = normals + around @ normals / np.maximum(np.asarray(around.sum(axis=1)), 1.0)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return normals
 
 
 def _normal_map(

@@ -63,10 +63,9 @@ def bake(
     points = texels.mean(vertices, faces)
     facing = texels.mean(normals, faces)
     base = texels.mean(colors, faces)
-    depths = np.stack([rasterize(vertices, faces, views.cameras[n])[2] for n in range(len(views))])
-    clean = clean_pixels(views, depths)
+    clean = clean_pixels(views, np.stack([rasterize(vertices, faces, views.cameras[n])[2] for n in range(len(views))]))
+    drawing, depths = _drawing(vertices, uv, faces, views, size)
     sources, blend = _blended(points, facing, base, views, depths, clean, tolerance)
-    drawing = _drawing(vertices, uv, faces, views, size)
     texture = np.zeros((size, size, 3), np.float32)
     flat = texture.reshape(-1, 3)
     flat[texels.index] = blend
@@ -140,20 +139,24 @@ def _blended(
 
 def _drawing(
     vertices: np.ndarray, uv: np.ndarray, faces: np.ndarray, views: Views, size: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return, for each view, the points that its pixels are means of: pixels [P] and places in the texture [P,2]."""
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Return, for each view, the points that its pixels are means of: pixels [P] and places in the texture [P,2].
+
+    And their z, as finer depth maps [N,rH,rW].
+    """
     height, width = views.cameras.height, views.cameras.width
     finer = max(2, round(RASTER / max(height, width)))
     cameras = camera.resized(views.cameras, finer * height, finer * width)
     places = to_texels(uv, size).astype(np.float32)
-    parts = []
+    parts, depths = [], []
     for n in range(len(views)):
-        face, weights, _ = rasterize(vertices, faces, cameras[n])
+        face, weights, depth = rasterize(vertices, faces, cameras[n])
         row, column = np.nonzero(face >= 0)
         corners = faces[face[row, column]]
         place = np.einsum("pk,pkc->pc", weights[row, column], places[corners])
         parts.append(((row // finer) * width + column // finer, place.astype(np.float32)))
-    return parts
+        depths.append(depth)
+    return parts, np.stack(depths)
 
 
 def _residuals(
@@ -209,9 +212,25 @@ def _read(pictures, clean, n, u, v, out):
 
 
 @numba.njit(nogil=True, error_model="numpy", cache=True)
+def _level(values, u, v):
+    """Read values [H,W] bilinearly, 0 outside."""
+    x, y = u - 0.5, v - 0.5
+    left, top = int(np.floor(x)), int(np.floor(y))
+    x, y = x - left, y - top
+    total = 0.0
+    for i in range(2):
+        for j in range(2):
+            row, column = top + i, left + j
+            if 0 <= row < values.shape[0] and 0 <= column < values.shape[1]:
+                total += (y if i else 1 - y) * (x if j else 1 - x) * values[row, column]
+    return total
+
+
+@numba.njit(nogil=True, error_model="numpy", cache=True)
 def _choose(points, normals, base, images, depths, clean, edge, matrices, centers, tolerance, distance, how, most):
     sharpness, hold, tone, min_cosine = how
     num, height, width = clean.shape
+    finer = depths.shape[1] // height
     view = np.zeros((len(points), most), np.int64)
     pixel = np.zeros((len(points), most, 2), np.float32)
     weight = np.zeros((len(points), most), np.float32)
@@ -237,11 +256,14 @@ def _choose(points, normals, base, images, depths, clean, edge, matrices, center
             v = (m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz + m[1, 3]) / z
             if u < 0.0 or v < 0.0 or u >= width or v >= height:
                 continue
-            row, column = int(v), int(u)
-            if not clean[n, row, column] or z > depths[n, row, column] + tolerance:
+            behind = z - depths[n, int(v * finer), int(u * finer)]
+            if behind > tolerance:
+                continue
+            sure = _level(edge[n], u, v) * min(1.0, 2.0 - 2.0 * behind / tolerance)
+            if sure <= 0.0:
                 continue
             steep = (cosine - min_cosine) / (1.0 - min_cosine)
-            w = edge[n, row, column] * (steep * distance * distance / (away * away)) ** sharpness
+            w = sure * (steep * distance * distance / (away * away)) ** sharpness
             place = found
             if found < most:
                 found += 1

@@ -21,14 +21,15 @@ def open_glb(path: str) -> bpy.types.Object:
 
 def report(mesh: bpy.types.Object) -> dict:
     """Vertices in Blender's world and their linear colours as Blender holds them."""
-    (colors,) = mesh.data.color_attributes
+    colors = next(iter(mesh.data.color_attributes), None)
     nodes = [node.bl_idname for material in mesh.data.materials for node in material.node_tree.nodes]
     return {
         "name": mesh.name,
         "unit": bpy.context.scene.unit_settings.system,
         "vertices": [list(mesh.matrix_world @ vertex.co) for vertex in mesh.data.vertices],
-        "color_domain": colors.domain,
-        "colors": [list(entry.color[:3]) for entry in colors.data],
+        "color_domain": colors.domain if colors else None,
+        "colors": [list(entry.color[:3]) for entry in colors.data] if colors else [],
+        "images": [list(image.size) for image in bpy.data.images],
         "corner_vertices": [loop.vertex_index for loop in mesh.data.loops],
         "num_faces": len(mesh.data.polygons),
         "material_nodes": nodes,

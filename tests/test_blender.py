@@ -9,6 +9,8 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 import vid2three
 from generator.grammar import Attributes, make_scene
@@ -16,6 +18,7 @@ from generator.rays import intrinsics, orbit_c2w, orbit_radius
 from generator.tracer import trace_clip
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig
+from recon.unwrap import texels, unwrap
 from vid2three.config import ExportConfig, ReconstructConfig
 from vid2three.formats.glb import save_mesh, srgb_to_linear
 from vid2three.formats.images import save_image
@@ -123,6 +126,34 @@ def test_blender_has_one_named_object_with_all_faces_and_colors(opened, statue):
 def test_blender_renders_the_vertex_colors_where_they_belong(opened):
     """The artist's first look: Cycles, the file's own material, the camera in front."""
     check_picture(opened[1])
+
+
+def textured(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Return a mesh with its vertex colours, one a face, as a texture, and maps that change nothing."""
+    origin, uv, faces = unwrap(np.asarray(mesh.vertices), np.asarray(mesh.faces), 128)
+    atlas = texels(uv, faces, 128)
+    picture = np.zeros((128 * 128, 3), np.uint8)
+    picture[atlas.index] = mesh.visual.vertex_colors[mesh.faces[atlas.face, 0], :3]
+    maps = {"baseColorTexture": picture.reshape(128, 128, 3), "normalTexture": np.full((128, 128, 3), (128, 128, 255))}
+    material = PBRMaterial(**{key: Image.fromarray(np.uint8(pixels)) for key, pixels in maps.items()})
+    visual = TextureVisuals(uv=uv, material=material)
+    return trimesh.Trimesh(np.asarray(mesh.vertices)[origin], faces, visual=visual, process=False)
+
+
+def test_blender_renders_the_texture_where_it_belongs(blender_python, statue, tmp_path):
+    report, picture = open_in_blender(blender_python, textured(statue), tmp_path, "-y")
+    check_picture(picture)
+    assert report["colors"] == []  # they would be multiplied with the texture
+    assert [128, 128] in report["images"]
+    assert "ShaderNodeNormalMap" in report["material_nodes"]
+
+
+def test_canary_a_texture_upside_down_fails(blender_python, statue, tmp_path):
+    mesh = textured(statue)
+    mesh.visual.uv[:, 1] = 1 - mesh.visual.uv[:, 1]
+    _, picture = open_in_blender(blender_python, mesh, tmp_path, "-y")
+    with pytest.raises(AssertionError):
+        check_picture(picture)
 
 
 def test_canary_a_mesh_that_lies_on_its_back_fails_every_check(blender_python, statue, tmp_path):
