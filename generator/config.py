@@ -48,7 +48,7 @@ class GenerateConfig:
     """Embedded model, or the path of a .safetensors file that `vid2three train` wrote."""
     steps: int = 24
     """Sampler steps; more is slower and a little finer."""
-    guidance: float = 4.0
+    guidance: float = 3.0
     """How strongly the prompt is followed; 1 turns guidance off."""
     guidance_from: float = 0.1
     """Guidance is on for times between this and guidance_to (0 = data, 1 = noise)."""

@@ -137,7 +137,7 @@ class Sampler:
     """How the model is asked while it is judged."""
 
     steps: int = 24
-    guidance: float = 4.0
+    guidance: float = 3.0
     shift: float = 1.5
     rescale: float = 0.0
     batch: int = 16

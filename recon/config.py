@@ -12,7 +12,7 @@ class FitConfig:
 
     num_splats: int = 10000
     """Splats at the end, at most."""
-    iterations: int = 2000
+    iterations: int = 1000
     """Steps of the optimisation, one view each."""
     sh_degree: int = 1
     """Degree of the spherical harmonics; 0 gives one colour a splat, 3 follows highlights."""
