@@ -9,11 +9,16 @@ import pytest
 import torch
 import trimesh
 
+from recon.hull import projection_matrices
+from recon.metrics import psnr
+from recon.sdf_field import BAND, SdfField, field_around
 from recon.splats import Splats
-from recon.views import Views
+from recon.tsdf import closed, fuse_masks, grid_around
+from recon.views import Views, composited
 from subjects import mug, orbit_views, surface_splats
-from vid2three.capture import save_views
+from vid2three.capture import load_views, save_views
 from vid2three.evaluate import evaluate, table
+from vid2three.formats.field import save_field
 from vid2three.formats.glb import save_mesh
 from vid2three.formats.ply import save_splats
 from vid2three.place import Y_UP_FROM_Z_UP
@@ -54,7 +59,17 @@ def truth(tmp_path_factory) -> Path:
     return folder
 
 
-def save_run(folder: Path, splats: Splats, mesh: trimesh.Trimesh, antialiased: bool = False) -> Path:
+def hull_field(views: Views) -> SdfField:
+    """The visual hull, white."""
+    grid = grid_around(np.full(3, -1.0), np.full(3, 1.0), 48, 6)
+    matrices = projection_matrices(views.cameras)
+    values = closed(fuse_masks(views.alphas.numpy(), matrices, grid, BAND * grid.voxel), BAND * grid.voxel)
+    return field_around(values, np.ones((*grid.shape, 3)), grid, 10.0 / grid.voxel, "cpu")
+
+
+def save_run(
+    folder: Path, splats: Splats, mesh: trimesh.Trimesh, antialiased: bool = False, field: SdfField | None = None
+) -> Path:
     """Write what `evaluate` reads of a run: the mesh in a world twice as large, and how it lies there."""
     matrix = np.diag([2.0, 2.0, 2.0, 1.0])
     facts = {"world_from_file": np.linalg.inv(Y_UP_FROM_Z_UP @ matrix).tolist()}
@@ -65,6 +80,9 @@ def save_run(folder: Path, splats: Splats, mesh: trimesh.Trimesh, antialiased: b
             save_splats(path, splats)
         with files.file("mesh.glb", **facts) as path:
             save_mesh(path, mesh.copy().apply_transform(matrix))
+        if field is not None:
+            with files.file("surface.npz") as path:
+                save_field(path, field)
 
     run.stage("fit", {}, [], work)
     return folder
@@ -108,6 +126,16 @@ def test_splats_are_drawn_as_they_were_fitted(truth, tmp_path):
     plain, weakened = (evaluate(save_run(tmp_path / str(flag), thin, mug(), flag), views) for flag in (False, True))
     assert "surface" not in plain
     assert weakened["views"]["all"]["iou"] < plain["views"]["all"]["iou"] - 0.05
+
+
+def test_a_field_is_drawn_beside_the_splats_where_there_is_one(truth, perfect, tmp_path):
+    test = load_views(truth / "transforms_test.json")
+    run = save_run(tmp_path / "run", surface_splats(mug(), 4000), mug(), field=hull_field(test))
+    figures = evaluate(run, truth)["views"]["all"]
+    white = torch.ones_like(test.images)
+    assert figures["field_iou"] > 0.93
+    assert figures["field_psnr_masked"] == pytest.approx(psnr(white, composited(test), test.alphas), abs=1.0)
+    assert not any(key.startswith("field") for key in perfect["views"]["all"])
 
 
 def test_cost_is_what_the_run_took(perfect):

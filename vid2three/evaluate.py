@@ -17,12 +17,14 @@ from torch import Tensor
 from recon.camera import Cameras
 from recon.hull import look_at_point
 from recon.mesh_quality import quality
-from recon.mesh_render import MeshRender, render_mesh
+from recon.mesh_render import render_mesh
 from recon.metrics import align_sim3, chamfer, f_score, psnr, silhouette_iou, ssim, surface_samples, transformed
 from recon.render import render
+from recon.sdf_field import SdfField, draw
 from recon.splats import Splats
 from recon.views import Views, composited
 from vid2three.capture import load_views
+from vid2three.formats.field import load_field
 from vid2three.formats.glb import load_mesh
 from vid2three.formats.ply import load_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved
@@ -42,6 +44,9 @@ TITLES = {
     "mesh_psnr_masked": "mesh PSNR masked",
     "mesh_ssim_masked": "mesh SSIM masked",
     "mesh_iou": "mesh silhouette IoU",
+    "field_psnr_masked": "field PSNR masked",
+    "field_ssim_masked": "field SSIM masked",
+    "field_iou": "field silhouette IoU",
 }
 
 
@@ -50,9 +55,10 @@ def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
 
     `views` has the groups `all`, `training_elevation` (test cameras within 1 degree of a training camera's elevation)
     and `other_elevations`, each with PSNR in dB and SSIM of the splats on white and over the truth's mask, and IoU of
-    silhouettes. `surface` has the chamfer distance (mean of the two mean distances) and F-scores, in radii of the true
-    mesh's bounding sphere about the middle of its box, as the meshes lie and after a similarity (ICP) laid them
-    together. `cost` is what the run took: seconds of each stage, and the most memory in MiB. Figures that need masks
+    silhouettes; the same of the mesh, and of the signed distance field of a run that has one. `surface` has the chamfer
+    distance (mean of the two mean distances) and F-scores, in radii of the true mesh's bounding sphere about the middle
+    of its box, as the meshes lie and after a similarity (ICP) laid them together. `cost` is what the run took: seconds
+    of each stage, and the most memory in MiB. Figures that need masks
     are left out where the pictures have none. Raises FileNotFoundError or ValueError with the cure. Costs about half a
     minute.
     """
@@ -64,7 +70,7 @@ def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
     splats, mesh = load_splats(run.path("splats.ply")), _mesh_in_world(run)
     antialiased = bool(run.manifest["config"]["fit"]["antialiased"])
     result: dict[str, Any] = {
-        "views": _view_figures(test, train, splats, antialiased, mesh),
+        "views": _view_figures(test, train, splats, antialiased, mesh, _field(run)),
         "mesh": _mesh_figures(mesh),
         "cost": _cost(run),
     }
@@ -116,6 +122,10 @@ def _mesh_in_world(run: Run) -> trimesh.Trimesh:
     return moved(load_mesh(run.path("mesh.glb")), np.array(facts["world_from_file"]) @ Y_UP_FROM_Z_UP)
 
 
+def _field(run: Run) -> SdfField | None:
+    return load_field(run.path("surface.npz")) if "surface.npz" in run.manifest["files"] else None
+
+
 def _true_mesh(path: Path) -> trimesh.Trimesh:
     loaded = trimesh.load(path, force="mesh")
     if not isinstance(loaded, trimesh.Trimesh) or len(loaded.faces) == 0:
@@ -124,7 +134,7 @@ def _true_mesh(path: Path) -> trimesh.Trimesh:
 
 
 def _view_figures(
-    test: Views, train: Views, splats: Splats, antialiased: bool, mesh: trimesh.Trimesh
+    test: Views, train: Views, splats: Splats, antialiased: bool, mesh: trimesh.Trimesh, field: SdfField | None
 ) -> dict[str, Any]:
     """Return the figures of each group of test views."""
     center = look_at_point(train.cameras)
@@ -136,10 +146,16 @@ def _view_figures(
     }
     rgb, alpha = _rendered(splats, test.cameras, antialiased)
     drawn = render_mesh(mesh, test.cameras, background=torch.ones(3))
-    return {name: _group_figures(test, rgb, alpha, drawn, index.tolist()) for name, index in groups.items()}
+    others = {"mesh": (drawn.rgb, drawn.alpha)}
+    if field is not None:
+        over_black, covered, _ = draw(field, test.cameras)
+        others["field"] = (over_black + 1 - covered[..., None]).clamp(0, 1), covered
+    return {name: _group_figures(test, rgb, alpha, others, index.tolist()) for name, index in groups.items()}
 
 
-def _group_figures(test: Views, rgb: Tensor, alpha: Tensor, drawn: MeshRender, index: list[int]) -> dict[str, Any]:
+def _group_figures(
+    test: Views, rgb: Tensor, alpha: Tensor, others: dict[str, tuple[Tensor, Tensor]], index: list[int]
+) -> dict[str, Any]:
     if not index:
         return {"num_views": 0}
     truth, ours = composited(test)[index], rgb[index]
@@ -149,9 +165,10 @@ def _group_figures(test: Views, rgb: Tensor, alpha: Tensor, drawn: MeshRender, i
         figures["psnr_masked"] = psnr(ours, truth, mask)
         figures["ssim_masked"] = ssim(ours, truth, mask)
         figures["iou"] = silhouette_iou(alpha[index], mask)
-        figures["mesh_psnr_masked"] = psnr(drawn.rgb[index], truth, mask)
-        figures["mesh_ssim_masked"] = ssim(drawn.rgb[index], truth, mask)
-        figures["mesh_iou"] = silhouette_iou(drawn.alpha[index], mask)
+        for name, (colors, covered) in others.items():
+            figures[f"{name}_psnr_masked"] = psnr(colors[index], truth, mask)
+            figures[f"{name}_ssim_masked"] = ssim(colors[index], truth, mask)
+            figures[f"{name}_iou"] = silhouette_iou(covered[index], mask)
     return figures
 
 
