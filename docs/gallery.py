@@ -37,7 +37,7 @@ def main() -> None:
     for index, picture in enumerate(cells):
         left, top = MARGIN + index % COLUMNS * (width + GAP), MARGIN + index // COLUMNS * (height + GAP)
         page.paste(picture, (left, top))
-    page.quantize(256, dither=Image.Dither.NONE).save(args.output, optimize=True)
+    page.save(args.output, optimize=True)
 
 
 def cell(run: Path, render: Path) -> Image.Image:
