@@ -56,6 +56,8 @@ class _Reading:
 
     category: str = ""
     found: dict[str, str] = field(default_factory=dict)
+    whole: str = ""
+    """The colour that was said of the thing as a whole."""
     spare_colors: list[str] = field(default_factory=list)
     pattern_colors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -291,7 +293,11 @@ def _bind(phrase: _Phrase, noun: str, reading: _Reading) -> None:
     elif noun == "":
         reading.spare_colors += phrase.colors
     else:
+        if noun == "main" != phrase.subject and first != reading.whole == reading.found.get("color"):
+            reading.spare_colors.append(reading.found.pop("color"))  # "a wooden chair with a green seat"
         reading.claim("color", first)
+        if noun == "category":
+            reading.whole = first
         if phrase.pattern:
             reading.pattern_colors += others
         elif noun == "category":
