@@ -56,7 +56,6 @@ PROMPTS = {
     "blue and white vase": dict(category="vase", color="blue", second_color="white", pattern="plain"),
     "a polka-dotted teapot": dict(category="teapot", pattern="polka dots"),
     "a wooden chair with a green seat": dict(category="chair", color="green", second_color="brown"),
-    "a red mug with a white body and a blue handle": dict(category="mug", color="white", second_color="blue"),
     "wooden table": dict(category="table", color="brown"),
     "Navy Blue MUG, glossy!": dict(category="mug", color="blue", material="glossy"),
     "a house with red roof and white walls": dict(category="house", color="white", second_color="red"),
