@@ -21,7 +21,7 @@ MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, wha
 MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
 LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
 HARDENING = 3
-FRINGE = 0.005  # share of a map's surface, the lowest, that says nothing about where the subject stands
+FRINGE = 0.002  # share of a map's surface, the lowest, that says nothing about where the subject stands
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
