@@ -66,6 +66,15 @@ def carve(
     return Hull(torch.from_numpy(occupancy), torch.from_numpy(origin.astype(np.float32)), voxel, allowed)
 
 
+def bounds(views: Views) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the lower and upper corner [3] of the hull, a voxel of 1/64 wider, and the misses a voxel may have."""
+    found = carve(views, 64)
+    inside = np.argwhere(found.occupancy.numpy())
+    origin = found.origin.numpy().astype(np.float64)
+    low, high = origin + found.voxel * (inside.min(axis=0) - 1), origin + found.voxel * (inside.max(axis=0) + 2)
+    return low, high, found.misses
+
+
 def surface_points(hull: Hull, num: int, generator: torch.Generator) -> Float[Tensor, "num 3"]:
     """Draw `num` points [num,3], evenly spread over the hull's surface.
 

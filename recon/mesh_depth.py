@@ -16,7 +16,6 @@ from recon.render import render
 from recon.splats import Splats
 from recon.views import Views
 
-SEARCH_RESOLUTION = 64  # of the hull that finds the subject's bounds
 MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, whatever the views' size
 MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
 LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
@@ -45,11 +44,7 @@ def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
     Without alphas it is where most points (else splats) lie around the spot that the cameras look at.
     """
     if views.alphas is not None:
-        found = hull.carve(views, SEARCH_RESOLUTION)
-        inside = np.argwhere(found.occupancy.numpy())
-        origin = found.origin.numpy().astype(np.float64)
-        low, high = origin + found.voxel * (inside.min(axis=0) - 1), origin + found.voxel * (inside.max(axis=0) + 2)
-        return low, high, found.misses
+        return hull.bounds(views)
     points = views.points
     if points is None:
         points = splats.means[splats.opacities > 0.5]

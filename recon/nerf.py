@@ -58,7 +58,7 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
         raise ValueError("The SDF needs to know where the subject ends: give RGBA pictures, or use --method splats.")
     generator = torch.Generator().manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    low, high, misses = _bounds(views)
+    low, high, misses = hull.bounds(views)
     radius = 0.5 * float(np.linalg.norm(high - low))
     batches = _Rays(views, device, generator)
     field: SdfField | None = None
@@ -101,14 +101,6 @@ def check_config(config: NerfConfig) -> None:
     for name in ("alpha_weight", "depth_weight", "eikonal_weight", "smooth_weight"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
-
-
-def _bounds(views: Views) -> tuple[np.ndarray, np.ndarray, int]:
-    found = hull.carve(views, 64)
-    inside = np.argwhere(found.occupancy.numpy())
-    origin = found.origin.numpy().astype(np.float64)
-    low, high = origin + found.voxel * (inside.min(axis=0) - 1), origin + found.voxel * (inside.max(axis=0) + 2)
-    return low, high, found.misses
 
 
 def _grid(low: np.ndarray, high: np.ndarray, size: float, config: NerfConfig) -> tsdf.Grid:
