@@ -60,7 +60,7 @@ def _dressed(
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     normals = np.asarray(mesh.vertex_normals)
     colors, seen = mesh_color.paint(vertices, faces, normals, views, 2.0 * voxel)
-    if seen < 0.5:
+    if seen < 0.5 and views.alphas is not None:  # of a scene, the back of the block is never seen
         log.warning("Only %.0f %% of the mesh is seen by a view; the rest took on its neighbours' colours.", 100 * seen)
     if config.texture_size == 0:
         if config.delight:

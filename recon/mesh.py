@@ -1,13 +1,15 @@
 """Splats to a closed, coloured triangle mesh.
 
 Depth maps of the splats, seen from the views and from more sides, are fused into a signed distance grid. Masks carve
-it; where nothing is seen, the inside of the visual hull is solid and everything else free. So the surface is closed by
-construction. It is extracted and smoothed; `recon.finish` thins it out and paints it from the views.
+it; where nothing is seen, the inside of the visual hull (of a scene, what lies behind a surface) is solid, all else
+free. So the surface is closed by construction. It is extracted and smoothed; `recon.finish` thins it out and paints it
+from the views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import trimesh
@@ -21,6 +23,8 @@ from recon.splats import Splats
 from recon.tsdf import Grid
 from recon.views import Views
 
+SCENE_SHARE = 0.1  # of the volume: smaller loose parts of a scene are pieces of what stands around it
+
 
 def extract(
     splats: Splats,
@@ -31,8 +35,8 @@ def extract(
 ) -> trimesh.Trimesh:
     """Extract a closed mesh with a texture or vertex colours, in the views' world frame, as `finished` returns it.
 
-    Views with alphas give a solid. Photos with a background give a closed shell around what the depth maps show, thin
-    where only one side is seen. Deterministic. `progress(step, total, {})` is called after each of five steps. Raises a
+    Views with alphas give a solid. Photos with a background give a relief: a block that is cut off behind what the
+    views see, and around it. Deterministic. `progress(step, total, {})` is called after each of five steps. Raises a
     ValueError where there is nothing to extract.
     """
     report = progress or (lambda step, total, info: None)
@@ -44,6 +48,8 @@ def extract(
     report(2, 5, {})
     field = fuse(maps, views, grid, config.truncation * grid.voxel, misses)
     report(3, 5, {})
+    if views.alphas is None:
+        config = replace(config, min_share=max(config.min_share, SCENE_SHARE))
     fine = surface(field, grid, config)
     report(4, 5, {})
     mesh = finished(fine, views, config, grid.voxel)
@@ -55,8 +61,8 @@ def fuse(maps: DepthMaps, views: Views, grid: Grid, truncation: float, misses: i
     """Fuse depth maps and the views' masks to a signed distance grid [X,Y,Z], positive outside, closed at its border.
 
     With masks, a voxel must lie in the visual hull (it may miss `misses` masks), and unseen voxels there are inside.
-    Without, unseen voxels are free. Extra maps see what the pictures do not vouch for; where such a map looks through
-    a gap at the back of a surface that the views know, it is not believed.
+    Without, what lies behind a surface is inside and what no view looks at is free. Extra maps see what the pictures do
+    not vouch for; where such a map looks through a gap at the back of a known surface, it is not believed.
     """
     masks = None if views.alphas is None else views.alphas.numpy()
     solid = np.full(grid.shape, -truncation, np.float32)
@@ -73,8 +79,11 @@ def fuse(maps: DepthMaps, views: Views, grid: Grid, truncation: float, misses: i
         K, c2w = maps.cameras.K.numpy(), maps.cameras.c2w.numpy()
         trusted[extra] &= ~tsdf.back_faces(maps.depths[extra], K[extra], c2w[extra], grid, np.maximum(field, solid))
         field, weight = tsdf.averaged(field, weight, *_fused(maps, extra, trusted, grid, truncation, near))
-    unseen = truncation if masks is None else -truncation
-    field = np.where(weight > 0, field - np.float32(gap), np.float32(unseen))
+    inside = weight <= 0
+    if masks is None:
+        inside = tsdf.hidden(maps.depths, hull.projection_matrices(maps.cameras), grid, inside)
+        solid = np.where(inside | (weight > 0), solid, np.float32(truncation))
+    field = np.where(inside, np.float32(-truncation), field - np.float32(gap))
     return tsdf.closed(np.maximum(field, solid), truncation)
 
 

@@ -20,6 +20,7 @@ from recon.views import Views
 MIN_COSINE = 0.15  # views at a flatter angle show nothing of a vertex
 JUMP = 16.0  # in depth between neighbours, in widths of a pixel: more than a surface at MIN_COSINE makes
 SOLID = 0.9  # least alpha of a pixel that is believed: mixed edge pixels carry the background
+MOST_PIXELS = 1_000_000  # that colours are fitted to: evenly chosen where there are more, to spare memory
 TONE = 0.1  # colours further from the median than this count little
 
 
@@ -127,9 +128,11 @@ def _fitted(
 ) -> np.ndarray:
     """Move vertex colours until the drawn mesh comes nearest to the pictures, with two rounds of reweighting."""
     pixels, targets = [], []
+    every = max(int(clean.sum()) // MOST_PIXELS, 1)
     for n, (face, weights, _) in enumerate(drawn):
-        pixels.append((faces[face[clean[n]]], weights[clean[n]]))
-        targets.append(views.images[n].numpy()[clean[n]])
+        row, column = (index[::every] for index in np.nonzero(clean[n]))
+        pixels.append((faces[face[row, column]], weights[row, column]))
+        targets.append(views.images[n].numpy()[row, column])
     corner = np.concatenate([c for c, _ in pixels])  # [P,3] vertices
     weight = np.concatenate([w for _, w in pixels])  # [P,3]
     target = np.concatenate(targets).astype(np.float64)  # [P,3] rgb

@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 
-from recon import hull
+from recon import hull, stereo
 from recon.camera import Cameras, invert_rigid, rays, resized
 from recon.render import render
 from recon.splats import Splats
-from recon.views import Views
+from recon.views import Views, depth_points
 
 MIN_RENDER, MAX_RENDER = 192, 512  # pixels: of the depth maps' longer side, whatever the views' size
 MAX_VIEWS = 64  # of the views' own cameras that depth maps are rendered from, evenly chosen
 LOWEST_DEG, HIGHEST_DEG = -30.0, 75.0  # elevations of the extra views
 HARDENING = 3
 FRINGE = 0.002  # share of a map's surface, the lowest, that says nothing about where the subject stands
+AGREE = 0.01  # of the depth, that the splats' depths of a scene may differ between views
 GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
@@ -41,12 +43,14 @@ class DepthMaps:
 def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the lower and upper corner [3] of the subject, and how many views a voxel of its hull may miss.
 
-    Without alphas it is where most points (else splats) lie around the spot that the cameras look at.
+    Without alphas it is where most points (else depths, else splats) lie around the spot that the cameras look at.
     """
     if views.alphas is not None:
         return hull.bounds(views)
     points = views.points
-    if points is None:
+    if points is None and views.depths is not None:
+        points = depth_points(views)
+    if points is None or len(points) == 0:
         points = splats.means[splats.opacities > 0.5]
     points = points.detach().numpy().astype(np.float64)
     center = hull.look_at_point(views.cameras)
@@ -67,8 +71,7 @@ def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple
     """
     longest = max(cameras.height, cameras.width)
     scale = np.ceil(MIN_RENDER / longest) if longest < MIN_RENDER else min(1.0, MAX_RENDER / longest)
-    chosen = np.unique(np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_VIEWS)).round().astype(int))
-    own = resized(cameras[chosen.tolist()], round(scale * cameras.height), round(scale * cameras.width))
+    own = resized(cameras[_chosen(cameras)], round(scale * cameras.height), round(scale * cameras.width))
     up = up_direction(cameras)
     side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
     side /= np.linalg.norm(side)
@@ -96,14 +99,27 @@ def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int)
 
     The splats are drawn as if each stood there HARDENING times: the light then stops at the first layer of those that a
     fit leaves half transparent, and not somewhere among those behind.
+
+    Of a scene, views without alphas, there are no more: from other sides one sees what the pictures say nothing about.
+    Its depths count where neighbouring views agree, and where the views bring depths, these stand instead.
     """
-    cameras, num_own = depth_cameras(views.cameras, center, num_extra)
+    cameras, num_own = depth_cameras(views.cameras, center, 0 if views.alphas is None else num_extra)
     opacities = 1.0 - (1.0 - splats.opacities) ** HARDENING
     solid = replace(splats, opacity_logits=torch.logit(opacities, eps=1e-6))
     with torch.no_grad():
         drawn = [render(solid, cameras[n]) for n in range(len(cameras))]
     depths, alphas = torch.cat([picture.depth for picture in drawn]), torch.cat([picture.alpha for picture in drawn])
+    if views.alphas is None and len(views) >= stereo.MIN_VIEWS:
+        depths = torch.from_numpy(stereo.agreed(depths.cpu().numpy(), cameras, AGREE))
+    if views.alphas is None and views.depths is not None:
+        known = interpolate(views.depths[_chosen(views)][:, None], size=depths.shape[1:], mode="nearest-exact")[:, 0]
+        depths = torch.where(known > 0, known, depths.cpu())
+        alphas = torch.where(known > 0, torch.ones_like(known), alphas.cpu())
     return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
+
+
+def _chosen(cameras: Cameras | Views) -> list[int]:
+    return np.unique(np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_VIEWS)).round().astype(int)).tolist()
 
 
 def up_direction(cameras: Cameras) -> np.ndarray:

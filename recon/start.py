@@ -1,4 +1,4 @@
-"""Where a fit starts: flat splats on the visual hull, on known points, or scattered where the cameras look."""
+"""Where a fit starts: flat splats on the visual hull, on known points or depths, or scattered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from recon import hull
 from recon.camera import project
 from recon.splats import Splats, from_points
-from recon.views import Views
+from recon.views import Views, depth_points
 
 FLATNESS = 0.1  # thickness of a disc by its width
 OPACITY = 0.5
@@ -24,14 +24,16 @@ SCATTER = 1.5  # radius of a scattered start by half the width of the picture at
 
 
 def start_splats(views: Views, num: int, sh_degree: int, generator: torch.Generator) -> Splats:
-    """Make at most `num` flat splats: on the hull where there are alphas, else on the points, else in a ball.
+    """Make at most `num` flat splats: on the hull where there are alphas, else on points or depths, else in a ball.
 
     Flat from the start: round splats would have to retreat inside the silhouette to fit it, and the depth with them.
     """
     if views.alphas is not None:
         points = hull.surface_points(hull.carve(views), num, generator)
     elif views.points is not None:
-        points = views.points[torch.randperm(len(views.points), generator=generator)[:num]].float()
+        points = _drawn(views.points, num, generator)
+    elif views.depths is not None and bool((views.depths > 0).any()):
+        points = _drawn(depth_points(views), num, generator)
     else:
         points = _scattered(views, num, generator)
     splats = from_points(points, seen_colors(points, views), sh_degree=sh_degree, opacity=OPACITY, spacing=SPACING)
@@ -65,6 +67,10 @@ def disc_quats(points: Float[Tensor, "p 3"]) -> Float[Tensor, "p 4"]:
     axes[:, :, 0] *= np.linalg.det(axes)[:, None]
     quats = Rotation.from_matrix(axes).as_quat()[:, [3, 0, 1, 2]]
     return torch.from_numpy(quats.astype(np.float32))
+
+
+def _drawn(points: Float[Tensor, "p 3"], num: int, generator: torch.Generator) -> Float[Tensor, "q 3"]:
+    return points[torch.randperm(len(points), generator=generator)[:num]].float()
 
 
 def _scattered(views: Views, num: int, generator: torch.Generator) -> Float[Tensor, "num 3"]:

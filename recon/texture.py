@@ -154,7 +154,8 @@ def _drawing(
         row, column = np.nonzero(face >= 0)
         corners = faces[face[row, column]]
         place = np.einsum("pk,pkc->pc", weights[row, column], places[corners])
-        parts.append(((row // finer) * width + column // finer, place.astype(np.float32)))
+        pixel = ((row // finer) * width + column // finer).astype(np.int32)
+        parts.append((pixel, place.astype(np.float32)))
         depths.append(depth)
     return parts, np.stack(depths)
 

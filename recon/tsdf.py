@@ -90,6 +90,11 @@ def fuse_depths(
     )
 
 
+def hidden(depths: np.ndarray, matrices: np.ndarray, grid: Grid, where: np.ndarray) -> np.ndarray:
+    """Tell which of some voxels, bool [X,Y,Z], lie behind the surface of at least one depth map z [N,H,W]."""
+    return _hidden(depths, matrices, *grid.centers, where)
+
+
 def slab(grid: Grid, up: np.ndarray, low: float, high: float, truncation: float) -> np.ndarray:
     """Return the signed distance [X,Y,Z] to all that lies between two heights along a direction."""
     x, y, z = grid.centers
@@ -278,6 +283,28 @@ def _fuse_depths(depths, slants, weights, distances, matrices, xs, ys, zs, trunc
                     field[i, j, k] = sum_distance / sum_weight
                     total[i, j, k] = sum_weight
     return field, total
+
+
+@numba.njit(fastmath=True, nogil=True, error_model="numpy", parallel=True, cache=True)
+def _hidden(depths, matrices, xs, ys, zs, where):
+    num, height, width = depths.shape
+    behind = np.zeros(where.shape, np.bool_)
+    for i in numba.prange(len(xs)):
+        for j in range(len(ys)):
+            for k in range(len(zs)):
+                if not where[i, j, k]:
+                    continue
+                for n in range(num):
+                    m = matrices[n]
+                    depth = m[2, 0] * xs[i] + m[2, 1] * ys[j] + m[2, 2] * zs[k] + m[2, 3]
+                    u = (m[0, 0] * xs[i] + m[0, 1] * ys[j] + m[0, 2] * zs[k] + m[0, 3]) / depth
+                    v = (m[1, 0] * xs[i] + m[1, 1] * ys[j] + m[1, 2] * zs[k] + m[1, 3]) / depth
+                    if depth <= 0.0 or u < 0.0 or v < 0.0 or u >= width or v >= height:
+                        continue
+                    if 0.0 < depths[n, int(v), int(u)] < depth:
+                        behind[i, j, k] = True
+                        break
+    return behind
 
 
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", inline="always")

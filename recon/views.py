@@ -70,6 +70,19 @@ def check(views: Views) -> None:
         raise ValueError("A sparse point is not finite; drop it or pass points=None.")
 
 
+def depth_points(views: Views, most: int = 300_000) -> Float[Tensor, "p 3"]:
+    """Return the world points that the views' depths show; every so many pixels, so that they are about `most`."""
+    assert views.depths is not None  # the caller's business
+    found = (views.depths > 0).nonzero()  # P 3
+    view, row, column = found[:: max(len(found) // most, 1)].unbind(dim=1)
+    z = views.depths[view, row, column]
+    K, c2w = views.cameras.K[view], views.cameras.c2w[view]
+    x = (column + 0.5 - K[:, 0, 2]) / K[:, 0, 0]
+    y = (row + 0.5 - K[:, 1, 2]) / K[:, 1, 1]
+    local = z[:, None] * torch.stack([x, y, torch.ones_like(x)], dim=1)
+    return torch.einsum("pij,pj->pi", c2w[:, :3, :3], local) + c2w[:, :3, 3]
+
+
 def composited(views: Views, background: Float[Tensor, " 3"] | float = 1.0) -> Float[Tensor, "n h w 3"]:
     """Lay the subject on one background colour (white unless said); pictures without alphas come back as they are."""
     if views.alphas is None:

@@ -135,4 +135,4 @@ def test_nothing_to_mesh_is_said(splats, views):
     with pytest.raises(ValueError, match="invisible"):
         extract(faint, views, CONFIG)
     with pytest.raises(ValueError, match="nothing to mesh"):
-        extract(faint, dataclasses.replace(views, alphas=None), CONFIG)
+        extract(faint, dataclasses.replace(views, alphas=None, depths=None), CONFIG)

@@ -15,8 +15,9 @@ from generator.rays import intrinsics, orbit_c2w
 from recon.camera import Cameras, invert_rigid
 from recon.config import NerfConfig
 from recon.mesh_render import render_mesh
+from recon.unwrap import welded
 from recon.views import Views
-from vid2three.capture import save_views
+from vid2three.capture import load_views, save_views
 from vid2three.config import ReconstructConfig, overlay
 from vid2three.convert import export
 from vid2three.formats.ply import load_splats
@@ -194,6 +195,22 @@ def test_a_surface_of_pictures_without_a_subject_is_refused_before_the_fit(pictu
     with pytest.raises(ValueError, match="--method splats"):
         reconstruct(plain, tmp_path / "run", config)
     assert not (tmp_path / "run" / "splats.ply").exists()
+
+
+def test_photos_that_keep_their_background_get_depths_and_a_closed_mesh(shared_data, tmp_path):
+    """Six phone photos of one place: a short walk, so that only what is there is tested, and not how good it is."""
+    fox = json.loads((shared_data / "captures" / "fox" / "transforms.json").read_text())
+    fox["frames"] = fox["frames"][:12:2]
+    for frame in fox["frames"]:
+        frame["file_path"] = str(shared_data / "captures" / "fox" / frame["file_path"])
+    (tmp_path / "transforms.json").write_text(json.dumps(fox))
+    config = replace(SMALL, mesh=replace(SMALL.mesh, texture_size=256))
+    run = reconstruct(tmp_path / "transforms.json", tmp_path / "run", config)
+    depths = load_views(run.folder).depths
+    assert depths is not None
+    assert (depths > 0).double().mean() > 0.4
+    mesh = trimesh.load(run.path("mesh.glb"), force="mesh", process=False)
+    assert welded(mesh)[0].is_watertight
 
 
 def test_export_scales_to_metres_and_stands_on_the_pivot(finished, tmp_path):

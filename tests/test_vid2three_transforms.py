@@ -11,6 +11,7 @@ from PIL import Image
 
 from generator.rays import intrinsics, orbit_c2w
 from recon.camera import Cameras, invert_rigid
+from vid2three.formats.images import depth_unit, load_depth, save_depth
 from vid2three.formats.transforms import load_transforms, save_transforms
 
 
@@ -146,3 +147,12 @@ def test_real_captures_load(shared_data, capture):
     rotation = read.cameras.w2c[:, :3, :3]
     torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand_as(rotation), rtol=0, atol=1e-5)
     assert bool(read.distortion.any()) is (capture == "captures/fox")
+
+
+def test_depth_maps_keep_their_unit(tmp_path):
+    """A capture in millimetres has depths that steps of a thousandth of a unit cannot hold."""
+    for most in (0.02, 3.0, 800.0):
+        depth = np.linspace(0.2 * most, most, 64 * 48).reshape(64, 48)
+        unit = depth_unit(most)
+        save_depth(tmp_path / "depth.png", depth, unit)
+        assert np.abs(load_depth(tmp_path / "depth.png", unit) - depth).max() < 1e-3 * most

@@ -12,7 +12,7 @@ from recon.camera import Cameras
 from recon.masks import background_colors, foreground, unmixed
 from recon.views import Views
 from vid2three.config import InputConfig
-from vid2three.formats.images import load_depth, load_image, save_depth, save_image
+from vid2three.formats.images import depth_unit, load_depth, load_image, save_depth, save_image
 from vid2three.formats.transforms import Transforms, load_transforms, save_transforms
 from vid2three.run import StageFiles, sha256
 from vid2three.undistort import straight_intrinsics, undistorted
@@ -32,7 +32,10 @@ def load_views(path: Path) -> Views:
         if bool((alphas == 1).all()):
             alphas = None
     images = torch.from_numpy(np.stack([picture[..., :3] for picture in pictures])).float() / 255
-    depths = torch.from_numpy(np.stack([load_depth(file) for file in transforms.depths])) if transforms.depths else None
+    depths = None
+    if transforms.depths:
+        maps = [load_depth(file, transforms.depth_unit) for file in transforms.depths]
+        depths = torch.from_numpy(np.stack(maps))
     cameras = transforms.cameras
     return Views(images, alphas, depths, Cameras(K, cameras.w2c, cameras.height, cameras.width))
 
@@ -57,6 +60,7 @@ def save_views(files: StageFiles, views: Views, frame: str) -> None:
     """Write views/*.png (RGBA where there are alphas), depth/*.png where there are depths, and transforms.json."""
     names = [f"{index:03d}.png" for index in range(len(views))]
     pixels = _bytes(views.images)
+    unit = depth_unit(0.0 if views.depths is None else float(views.depths.max()))
     if views.alphas is not None:
         pixels = np.concatenate([pixels, _bytes(views.alphas)[..., None]], axis=-1)
     for index, name in enumerate(names):
@@ -64,10 +68,10 @@ def save_views(files: StageFiles, views: Views, frame: str) -> None:
             save_image(path, pixels[index])
         if views.depths is not None:
             with files.file(f"depth/{name}") as path:
-                save_depth(path, views.depths[index].numpy())
+                save_depth(path, views.depths[index].numpy(), unit)
     depths = None if views.depths is None else [f"depth/{name}" for name in names]
     with files.file("transforms.json", frame=frame) as path:
-        save_transforms(path, views.cameras, [f"views/{name}" for name in names], depths)
+        save_transforms(path, views.cameras, [f"views/{name}" for name in names], depths, unit)
 
 
 def digest(path: Path) -> str:

@@ -27,6 +27,8 @@ class InputConfig:
     background: Literal["auto", "cut", "keep"] = "auto"
     """cut takes a plain background away, keep leaves the pictures as they are, auto cuts where it is plain. Pictures
     with an alpha channel are never touched."""
+    match: bool = True
+    """Find depths of photos that keep their background by matching them with each other; they start the splats."""
 
 
 @dataclass(frozen=True)

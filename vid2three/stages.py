@@ -19,7 +19,7 @@ from generator.config import GenerateConfig
 from generator.sample import check as check_clip
 from generator.sample import generate
 from generator.weights import card
-from recon import sdf_mesh
+from recon import sdf_mesh, stereo
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig, NerfConfig
 from recon.finish import check_config as check_mesh
@@ -148,10 +148,16 @@ def clip_views(made: Clip) -> Views:
 
 
 def views(run: Run, loaded: Views, config: InputConfig, progress: Progress) -> None:
-    """Checked pictures to views/*.png, free of distortion and of a plain background, and transforms.json."""
+    """Checked pictures to views/*.png, free of distortion and of a plain background, and transforms.json.
+
+    Photos that keep a background get depth/*.png as well.
+    """
 
     def work(files: StageFiles) -> None:
-        save_views(files, cut_out(loaded, config), INPUT_WORLD)
+        found = cut_out(loaded, config)
+        if config.match and found.alphas is None and found.depths is None and len(found) >= stereo.MIN_VIEWS:
+            found = stereo.with_depths(found, lambda step, total: progress("views", step, total, {}))
+        save_views(files, found, INPUT_WORLD)
 
     run.stage("views", {"input": run.manifest["input"]["sha256"], "settings": asdict(config)}, [], work, progress)
 

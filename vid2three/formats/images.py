@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
-DEPTH_UNIT = 1e-3  # world units a step of a depth PNG, nerfstudio's default; 65 units at most
+DEPTH_UNIT = 1e-3  # world units a step of a depth PNG where nothing else is said, as in nerfstudio
+MOST_STEPS = 65535
 
 
 def load_image(path: Path) -> np.ndarray:
@@ -38,18 +40,25 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(np.ascontiguousarray(pixels)).save(path, format="PNG", optimize=False, compress_level=6)
 
 
-def load_depth(path: Path) -> np.ndarray:
-    """Read a depth map as float32 [H,W] in world units, 0 where there is none."""
+def load_depth(path: Path, unit: float = DEPTH_UNIT) -> np.ndarray:
+    """Read a depth map as float32 [H,W] in world units, 0 where there is none; `unit` is that of a step."""
     with _opened(path) as image:
-        return np.asarray(image, np.float32) * np.float32(DEPTH_UNIT)
+        return np.asarray(image, np.float32) * np.float32(unit)
 
 
-def save_depth(path: Path, depth: np.ndarray) -> None:
-    """Write z [H,W] in world units as a 16-bit PNG in steps of DEPTH_UNIT."""
-    steps = np.round(np.asarray(depth, np.float64) / DEPTH_UNIT)
-    if steps.max(initial=0) > 65535:
-        most = 65535 * DEPTH_UNIT
-        raise ValueError(f"A depth of {depth.max():.1f} does not fit a depth map; the limit is {most} units.")
+def depth_unit(most: float) -> float:
+    """Return world units a step for depths up to `most`: DEPTH_UNIT, or another power of ten where that is coarse or
+    too short."""
+    if 1000 * DEPTH_UNIT <= most <= MOST_STEPS * DEPTH_UNIT or most <= 0:
+        return DEPTH_UNIT
+    return 10.0 ** math.ceil(math.log10(most / MOST_STEPS))
+
+
+def save_depth(path: Path, depth: np.ndarray, unit: float = DEPTH_UNIT) -> None:
+    """Write z [H,W] in world units as a 16-bit PNG in steps of `unit`."""
+    steps = np.round(np.asarray(depth, np.float64) / unit)
+    if steps.max(initial=0) > MOST_STEPS:
+        raise ValueError(f"A depth of {depth.max():.1f} does not fit a depth map in steps of {unit}.")
     Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG", compress_level=6)
 
 

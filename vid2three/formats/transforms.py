@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from recon.camera import Cameras, invert_rigid, opencv_to_opengl, opengl_to_opencv
-from vid2three.formats.images import SUFFIXES, image_size
+from vid2three.formats.images import DEPTH_UNIT, SUFFIXES, image_size
 
 DISTORTION = ("k1", "k2", "p1", "p2", "k3")
 UNSUPPORTED = ("k4", "k5", "k6")
@@ -33,6 +33,8 @@ class Transforms:
     """N pictures; each exists and has the cameras' size."""
     depths: tuple[Path, ...]
     """N 16-bit depth maps, or none at all."""
+    depth_unit: float
+    """World units a step of the depth maps."""
     distortion: np.ndarray
     """[N,5]: OpenCV's k1, k2, p1, p2, k3; zeros where the pictures are free of distortion."""
 
@@ -78,10 +80,14 @@ def load_transforms(path: Path) -> Transforms:
     c2w = opengl_to_opencv(torch.from_numpy(np.stack(matrices)))  # N 4 4, float64
     height, width = sizes[0]
     cameras = Cameras(torch.tensor(np.stack(intrinsics)).float(), invert_rigid(c2w).float(), height, width)
-    return Transforms(cameras, tuple(images), tuple(depths) if len(depths) == len(images) else (), np.stack(distortion))
+    unit = _depth_unit(data.get("depth_unit_scale_factor", DEPTH_UNIT), path.name)
+    all_depths = tuple(depths) if len(depths) == len(images) else ()
+    return Transforms(cameras, tuple(images), all_depths, unit, np.stack(distortion))
 
 
-def save_transforms(path: Path, cameras: Cameras, images: list[str], depths: list[str] | None = None) -> None:
+def save_transforms(
+    path: Path, cameras: Cameras, images: list[str], depths: list[str] | None = None, depth_unit: float = DEPTH_UNIT
+) -> None:
     """Write a transforms.json; `images` (and `depths`) are paths relative to it, one a camera."""
     matrices = opencv_to_opengl(invert_rigid(cameras.w2c.double()))  # N 4 4
     intrinsics = [{"fl_x": fx, "fl_y": fy, "cx": cx, "cy": cy} for fx, fy, cx, cy in _scalars(cameras)]
@@ -99,6 +105,7 @@ def save_transforms(path: Path, cameras: Cameras, images: list[str], depths: lis
         "h": cameras.height,
         **({"camera_angle_x": angle, **intrinsics[0]} if are_shared else {}),
         **dict.fromkeys(("k1", "k2", "p1", "p2"), 0.0),
+        **({"depth_unit_scale_factor": depth_unit} if depths else {}),
         "frames": frames,
     }
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
@@ -128,6 +135,12 @@ def _image_file(folder: Path, name: str) -> Path:
         if path.with_name(path.name + suffix).is_file():
             return path.with_name(path.name + suffix)
     raise FileNotFoundError(f"The picture {path} does not exist; check file_path in the JSON.")
+
+
+def _depth_unit(value: Any, name: str) -> float:
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(f"{name}: depth_unit_scale_factor is a positive number of world units, not {value!r}.")
+    return float(value)
 
 
 def _matrix(values: Any, where: str) -> np.ndarray:
