@@ -26,7 +26,7 @@ from recon.frames import Frames, learn_error, learn_map, new_frames, recoloured,
 from recon.render import render
 from recon.splats import LOG_SCALE, MEAN, OPACITY, QUAT, SH, Splats, from_rows, to_rows
 from recon.start import start_splats
-from recon.views import Views, check, resized
+from recon.views import Views, check, premultiplied, resized
 
 BETA_1, BETA_2 = 0.9, 0.99  # short memories: a fit is a thousand steps, not thirty thousand
 SH_FROM = 0.4  # share of the fit after which colours may depend on the direction
@@ -143,10 +143,10 @@ def _target(views: Views, scale: float, device: str) -> _Target:
     height, width = (max(round(side * scale), 16) for side in (views.cameras.height, views.cameras.width))
     if scale < 1:
         views = resized(views, height, width)
-    alphas = torch.ones_like(views.images[..., 0]) if views.alphas is None else views.alphas
-    rgba = torch.cat([views.images * alphas[..., None], alphas[..., None]], dim=-1)
     camera_rows = [cpu_raster.camera_row(K, w2c) for K, w2c in zip(views.cameras.K, views.cameras.w2c, strict=True)]
-    return _Target(views, rgba.to(device, torch.float32).contiguous(), camera_rows, views.cameras.centers)
+    return _Target(
+        views, premultiplied(views).to(device, torch.float32).contiguous(), camera_rows, views.cameras.centers
+    )
 
 
 def _gradient(

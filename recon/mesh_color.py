@@ -15,7 +15,7 @@ from torch.nn.functional import grid_sample
 
 from recon.camera import project
 from recon.mesh_render import rasterize
-from recon.views import Views
+from recon.views import Views, premultiplied
 
 MIN_COSINE = 0.15  # views at a flatter angle show nothing of a vertex
 JUMP = 16.0  # in depth between neighbours, in widths of a pixel: more than a surface at MIN_COSINE makes
@@ -60,8 +60,7 @@ def _samples(
     points = torch.from_numpy(vertices.astype(np.float32))
     uv, z = project(points, views.cameras)  # [N,V,2], [N,V]
     height, width = views.cameras.height, views.cameras.width
-    alphas = torch.ones_like(views.images[..., 0]) if views.alphas is None else views.alphas
-    layers = torch.cat([views.images * alphas[..., None], alphas[..., None]], dim=-1).movedim(-1, 1)  # [N,4,H,W]
+    layers = premultiplied(views).movedim(-1, 1)  # [N,4,H,W]
     scaled = 2.0 * uv / uv.new_tensor([width, height]) - 1.0
     read = grid_sample(layers, scaled[:, :, None], padding_mode="border", align_corners=False)[..., 0]  # [N,4,V]
     colors = (read[:, :3] / read[:, 3:].clamp(min=1e-3)).movedim(1, -1).numpy()

@@ -29,7 +29,7 @@ from recon.sdf_field import (
     sample_rays,
     with_tables,
 )
-from recon.views import Views, check
+from recon.views import Views, check, premultiplied
 
 # Coarse to fine: share of the resolution, share of the steps, and Adam's rate for distances in voxels. Coarse grids
 # carve hollows, which takes long strides; the finest only polishes.
@@ -144,8 +144,7 @@ class _Rays:
     def __init__(self, views: Views, device: str, generator: torch.Generator):
         assert views.alphas is not None
         self.origins, self.directions = (part.reshape(-1, 3) for part in rays(views.cameras))
-        alphas = views.alphas[..., None]
-        self.rgba = torch.cat([views.images * alphas, alphas], dim=-1).reshape(-1, 4)
+        self.rgba = premultiplied(views).reshape(-1, 4)
         reach = max(round(0.05 * max(views.alphas.shape[1:])), 2)
         covered = views.alphas.numpy() > 0.02
         near = np.stack([ndimage.binary_dilation(mask, iterations=reach) for mask in covered])

@@ -91,6 +91,14 @@ def composited(views: Views, background: Float[Tensor, " 3"] | float = 1.0) -> F
     return views.images * alphas + (1 - alphas) * background
 
 
+def premultiplied(views: Views) -> Float[Tensor, "n h w 4"]:
+    """Return colours times alpha, and alpha; views without alphas are solid everywhere."""
+    if views.alphas is None:
+        return torch.cat([views.images, torch.ones_like(views.images[..., :1])], dim=-1)
+    alphas = views.alphas[..., None]
+    return torch.cat([views.images * alphas, alphas], dim=-1)
+
+
 def resized(views: Views, height: int, width: int) -> Views:
     """Return smaller (or larger) views by an area filter; colours and depths are averaged weighted by alpha."""
     if (height, width) == views.images.shape[1:3]:

@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: spinning th
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,4 +52,17 @@ def blender_python() -> str:
     found = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True, timeout=120)
     if found.returncode != 0:
         pytest.skip(f"V2T_BLENDER_PYTHON cannot import bpy: {found.stderr.strip().splitlines()[-1]}")
+    return python
+
+
+@pytest.fixture(scope="session")
+def nerfstudio_python() -> str:
+    """A Python with nerfstudio, whose pins rule ours out; it borrows torch from this environment."""
+    python = os.environ.get("V2T_NERFSTUDIO_PYTHON", str(ROOT / ".venv-nerfstudio" / "bin" / "python"))
+    if not shutil.which(python):
+        pytest.skip("no nerfstudio: set V2T_NERFSTUDIO_PYTHON to a Python that has it")
+    asked = "import sys, importlib.util as u; print(*sys.version_info[:2], u.find_spec('nerfstudio') is not None)"
+    told = subprocess.run([python, "-c", asked], capture_output=True, text=True, timeout=60).stdout.split()
+    if told != [*map(str, sys.version_info[:2]), "True"]:
+        pytest.skip(f"V2T_NERFSTUDIO_PYTHON is no Python {sys.version_info[0]}.{sys.version_info[1]} with nerfstudio")
     return python

@@ -23,6 +23,14 @@ def test_only_what_the_user_gave_overrides_the_preset():
     assert command.settings.generate.guidance == MakeConfig().generate.guidance
 
 
+def test_short_flags_are_the_long_ones():
+    for command in (["make", "a mug"], ["reconstruct", "folder"]):
+        short = parse([*command, "--faces", "5000", "--texture=2048", "--lods", "2", "--height-m", "0.3"])
+        full = ["--mesh.num-faces", "5000", "--mesh.texture-size", "2048", "--mesh.lods", "2"]
+        assert short == parse([*command, *full, "--export.height-m", "0.3"])
+    assert parse(["export", "run", "-o", "a.glb", "--height-m", "0.3"]).height_m == 0.3
+
+
 def test_flag_wins_over_file_and_file_over_preset(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("export: {turntable_size: 300, turntable_frames: 9}")

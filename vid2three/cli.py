@@ -29,6 +29,13 @@ from vid2three.config import MakeConfig, ReconstructConfig, load_config  # noqa:
 if TYPE_CHECKING:
     from vid2three.run import Run
 
+SHORT = {  # what is asked for most, without the part of the walk that it belongs to
+    "--faces": "--mesh.num-faces",
+    "--texture": "--mesh.texture-size",
+    "--lods": "--mesh.lods",
+    "--height-m": "--export.height-m",
+    "--pivot": "--export.pivot",
+}
 Flat = tyro.conf.arg(name="")
 Prompt = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")]
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
@@ -249,6 +256,8 @@ def main(argv: list[str] | None = None) -> None:
 def parse(argv: list[str]) -> Any:
     """Return the command object that the arguments ask for; settings are flag over file over preset over default."""
     name = argv[0] if argv and argv[0] in COMMANDS else None
+    if name in ("make", "reconstruct"):
+        argv = [_long(word) for word in argv]
     choices = []
     for key, command in COMMANDS.items():
         default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP
@@ -257,9 +266,15 @@ def parse(argv: list[str]) -> Any:
         Union[tuple(choices)],  # type: ignore[arg-type]  # noqa: UP007
         args=argv,
         prog="vid2three",
-        description="A prompt, or pictures with known cameras, becomes a 3D asset that opens in Blender.",
+        description="A prompt, or pictures with known cameras, becomes a 3D asset that opens in Blender. "
+        f"make and reconstruct know short flags: {', '.join(f'{a} is {b}' for a, b in SHORT.items())}.",
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+
+
+def _long(word: str) -> str:
+    flag, equals, value = word.partition("=")
+    return SHORT.get(flag, flag) + equals + value
 
 
 def _default(command: Any, argv: list[str]) -> Any:
