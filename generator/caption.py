@@ -331,7 +331,7 @@ def _read_adjectives(items: list[_Item], style: str, reading: _Reading) -> None:
 
 
 def _settle_pattern_color(reading: _Reading) -> None:
-    """Patterns are white, or black on light colours; stripes or checks of another colour swap it with the body's."""
+    """Patterns have the colour of `pattern_color`; stripes or checks of another swap it with the body's."""
     found, pattern = reading.found, reading.found.get("pattern", PATTERNS[0])
     if not reading.pattern_colors or pattern == PATTERNS[0]:
         return
@@ -340,14 +340,15 @@ def _settle_pattern_color(reading: _Reading) -> None:
     wanted = reading.pattern_colors[-1]
     natural = CATEGORIES[reading.category].natural
     usual = (found["color"],) if "color" in found else (*natural, "white", "red")
-    fitting = [color for color in usual if wanted == pattern_color(color)]
+    fitting = [color for color in usual if wanted == pattern_color(color, pattern)]
     if fitting:
         found["color"] = fitting[0]
-    elif "color" not in found or (pattern != "polka dots" and pattern_color(wanted) == found["color"]):
+    elif "color" not in found or (pattern != "polka dots" and pattern_color(wanted, pattern) == found["color"]):
         found["color"] = wanted
-        reading.note(f"Made {wanted} with {pattern_color(wanted)} {pattern}, as {pattern} are black or white.")
+        reading.note(f"Made {wanted} with {pattern_color(wanted, pattern)} {pattern}.")
     else:
-        reading.note(f"On {found['color']} the model makes {pattern} {pattern_color(found['color'])}, not {wanted}.")
+        made = pattern_color(found["color"], pattern)
+        reading.note(f"On {found['color']} the model makes {pattern} {made}, not {wanted}.")
 
 
 def _complete(reading: _Reading) -> Attributes:

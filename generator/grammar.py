@@ -42,7 +42,7 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "brown": (0.42, 0.24, 0.12),
     "teal": (0.08, 0.55, 0.55),
 }
-LIGHT_COLORS = ("white", "yellow", "pink", "grey")  # patterns on these are black, on all others white
+LIGHT_COLORS = ("white", "yellow", "pink", "grey")  # see `pattern_color`
 
 PATTERNS = ("plain", "horizontal stripes", "vertical stripes", "checks", "polka dots")  # indices as in shading.py
 PATTERN_PERIOD = 0.36  # of the subject's radius: eleven pixels in a clip of 64x64
@@ -92,8 +92,14 @@ def sample_attributes(rng: np.random.Generator, held_out: bool | None = False) -
             return attributes
 
 
-def pattern_color(color: str) -> str:
-    """Return the colour of a pattern on a main colour."""
+def pattern_color(color: str, pattern: str) -> str:
+    """Return the colour of a pattern on a main colour: black on light ones, white on the others.
+
+    Stripes and checks cover half of the body, so white on black and black on white would be one picture of two names;
+    on white they are grey.
+    """
+    if color == "white" and pattern != "polka dots":
+        return "grey"
     return "black" if color in LIGHT_COLORS else "white"
 
 
@@ -121,7 +127,7 @@ def _row(solid: Solid, attributes: Attributes) -> np.ndarray:
         row[sdf.GLOSS], row[sdf.METAL] = MATERIALS[attributes.material]
     if solid.slot == MAIN and not solid.plain:
         row[sdf.PATTERN] = PATTERNS.index(attributes.pattern)
-        row[sdf.PATTERN_COLOR : sdf.PATTERN] = COLORS[pattern_color(attributes.color)]
+        row[sdf.PATTERN_COLOR : sdf.PATTERN] = COLORS[pattern_color(attributes.color, attributes.pattern)]
         row[sdf.WRAP] = wrap_of(solid)
         row[sdf.PERIOD] = PATTERN_PERIOD
         if row[sdf.WRAP] != WRAP_FLAT:

@@ -66,7 +66,7 @@ def phrase(attributes: Attributes, said: set[str], rng: np.random.Generator | No
     ]
     details = []
     if "pattern" in said and attributes.pattern != PATTERNS[0]:
-        details.append(f"{pattern_color(attributes.color)} {_pattern(attributes, rng)}")
+        details.append(f"{pattern_color(attributes.color, attributes.pattern)} {_pattern(attributes, rng)}")
     if "second" in said:
         details.append(article(f"{_one_of(attributes.second_color, COLOR_SYNONYMS, rng)} {category.second}"))
     text = article(" ".join(word for word in words if word))
@@ -88,7 +88,7 @@ def long_caption(attributes: Attributes, said: set[str] | None = None, rng: np.r
         if attributes.pattern == PATTERNS[0]:
             main.insert(0, "plain")
         else:
-            main.append(f"with {pattern_color(attributes.color)} {_pattern(attributes, rng)}")
+            main.append(f"with {pattern_color(attributes.color, attributes.pattern)} {_pattern(attributes, rng)}")
     if main:
         text += f" The {category.main} {_verb(category.main)} {' '.join(main)}."
     if "second" in said:

@@ -12,6 +12,8 @@ class FitConfig:
 
     num_splats: int = 10000
     """Splats at the end, at most."""
+    splats_per_pixel: float = 4.0
+    """Splats for each pixel of the subject in one view, at most; more learn the views by heart."""
     iterations: int = 1000
     """Steps of the optimisation, one view each."""
     sh_degree: int = 1

@@ -36,7 +36,6 @@ NUM_DENSIFY = 8  # times
 DEPTH_TO = 0.6  # share of the fit after which depth maps no longer pull: pixels place a surface more exactly
 MCMC_TO = 0.7  # share of the fit in which splats are shaken, where they are densified that way
 MAX_NEEDLE = 10.0  # longest by middle scale: longer needles show from other sides
-SPLATS_PER_PIXEL = 4  # of the subject in one view; more splats learn the views by heart and others get worse
 REPORT_EVERY = 20
 
 # Learning rates at the start and their share at the end; those of means are in units of the subject's radius.
@@ -66,7 +65,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
     check(views)
     check_config(config)
     generator = torch.Generator().manual_seed(seed)
-    cap = _most_splats(views, config.num_splats)
+    cap = _most_splats(views, config)
     splats = start_splats(views, max(int(cap * config.start_share), 4), config.sh_degree, generator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows = to_rows(splats).to(device).contiguous()
@@ -125,8 +124,9 @@ def check_config(config: FitConfig) -> None:
     for name in ("grow_share", "alpha_weight", "quadratic", "ssim_weight", "depth_weight"):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
-    if config.min_scale_px <= 0:
-        raise ValueError(f"min_scale_px is a positive number of pixels, not {config.min_scale_px}.")
+    for name in ("min_scale_px", "splats_per_pixel"):
+        if getattr(config, name) <= 0:
+            raise ValueError(f"{name} is a positive number, not {getattr(config, name)}.")
     for name in ("start_share", "coarse"):
         if not 0 < getattr(config, name) <= 1:
             raise ValueError(f"{name} is a share above 0 and up to 1, not {getattr(config, name)}.")
@@ -134,9 +134,9 @@ def check_config(config: FitConfig) -> None:
         raise ValueError(f"coarse_share lies between 0 and 1, not at {config.coarse_share}.")
 
 
-def _most_splats(views: Views, asked: int) -> int:
-    pixels = views.images[..., 0].numel() if views.alphas is None else float(views.alphas.sum())
-    return max(min(asked, int(SPLATS_PER_PIXEL * pixels / len(views))), 4)
+def _most_splats(views: Views, config: FitConfig) -> int:
+    covered = views.images[..., 0].numel() if views.alphas is None else float(views.alphas.sum())
+    return max(min(config.num_splats, int(config.splats_per_pixel * covered / len(views))), 4)
 
 
 def _target(views: Views, scale: float, device: str) -> _Target:

@@ -159,6 +159,7 @@ NOTES = {
     "a red mug with a green and blue handle": ("Each part has one colour; blue", dict(second_color="green")),
     "a red car, the body is blue": ("The colour of the body is red already; blue", dict(color="red")),
     "a white mug with red stripes": ("Made red with white vertical stripes", dict(color="red")),
+    "a white mug with black stripes": ("Made black with white vertical stripes", dict(color="black")),
     "a black and yellow striped mug": ("Made yellow with black horizontal stripes", dict(color="yellow")),
     "a blue mug with green dots": ("On blue the model makes polka dots white, not green", dict(color="blue")),
     "a viking boat, red and white striped sails": (

@@ -89,8 +89,14 @@ def test_the_same_generator_draws_the_same():
 
 def test_pattern_color_stands_out():
     for color, value in COLORS.items():
-        assert np.linalg.norm(np.subtract(COLORS[pattern_color(color)], value)) > 0.5
-        assert (pattern_color(color) == "black") == (color in LIGHT_COLORS)
+        for pattern in PATTERNS[1:]:
+            assert np.linalg.norm(np.subtract(COLORS[pattern_color(color, pattern)], value)) > 0.5
+        assert (pattern_color(color, "polka dots") == "black") == (color in LIGHT_COLORS)
+
+
+@pytest.mark.parametrize("pattern", ["horizontal stripes", "vertical stripes", "checks"])
+def test_no_two_colors_with_a_pattern_of_halves_look_alike(pattern):
+    assert len({frozenset((color, pattern_color(color, pattern))) for color in COLORS}) == len(COLORS)
 
 
 def test_a_scene_has_the_colors_it_was_told():

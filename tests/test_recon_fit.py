@@ -247,6 +247,7 @@ def test_broken_views_are_refused(views):
         ({"grow_share": -0.1}, "grow_share"),
         ({"alpha_weight": -1.0}, "alpha_weight"),
         ({"min_scale_px": 0.0}, "min_scale_px"),
+        ({"splats_per_pixel": 0.0}, "splats_per_pixel"),
         ({"coarse": 1.5}, "coarse"),
         ({"coarse_share": 1.0}, "coarse_share"),
     ],

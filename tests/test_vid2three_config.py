@@ -111,21 +111,38 @@ def test_unknown_preset_and_missing_file():
         load_config(MakeConfig(), None, Path("nowhere.yaml"))
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_every_preset_loads_and_holds_only_differences(name):
+PRESETS = [
+    (name, default)
+    for name in preset_names()
+    for default in ([TrainConfig()] if name.startswith("train-") else [MakeConfig(), ReconstructConfig()])
+]
+
+
+@pytest.mark.parametrize(("name", "default"), PRESETS)
+def test_every_preset_loads_and_holds_only_differences(name, default):
     import yaml
 
-    is_training = name.startswith("train-")
-    default = TrainConfig() if is_training else MakeConfig()
     loaded = asdict(load_config(default, name))
+    before = asdict(default)
+    own = {MakeConfig: "make", ReconstructConfig: "reconstruct"}.get(type(default))
 
-    def differences(values, ours, theirs):
+    def same(values, ours, theirs):
         for key, value in values.items():
-            if isinstance(value, dict):
-                yield from differences(value, ours[key], theirs[key])
-            else:
-                yield key, ours[key] != theirs[key]
+            if isinstance(value, dict) and key in ours:
+                yield from same(value, ours[key], theirs[key])
+            elif key in ours and ours[key] == theirs[key]:
+                yield key
 
     written = yaml.safe_load(preset_path(name).read_text()) or {}
-    same = [key for key, differs in differences(written, loaded, asdict(default)) if not differs]
-    assert is_training or same == []
+    unchanged = [*same(written, loaded, before), *same(written.get(own, {}), loaded, before)]
+    assert isinstance(default, TrainConfig) or unchanged == []
+
+
+def test_a_section_may_be_for_one_command_alone(tmp_path):
+    own = "reconstruct: {mesh: {num_faces: 9}}\nmake: {fit: {iterations: 7}}"
+    file = write(tmp_path / "mine.yaml", f"mesh: {{lods: 1}}\n{own}")
+    made, found = load_config(MakeConfig(), None, file), load_config(ReconstructConfig(), None, file)
+    assert (made.mesh.lods, made.mesh.num_faces, made.fit.iterations) == (1, MakeConfig().mesh.num_faces, 7)
+    assert (found.mesh.lods, found.mesh.num_faces, found.fit.iterations) == (1, 9, ReconstructConfig().fit.iterations)
+    with pytest.raises(ValueError, match=r"Unknown key 'make.mesh.faces'"):
+        load_config(ReconstructConfig(), None, write(tmp_path / "bad.yaml", "make: {mesh: {faces: 9}}"))

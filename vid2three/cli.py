@@ -59,7 +59,7 @@ class Presets:
     """Where settings come from. A flag wins over the file, the file over the preset."""
 
     preset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = "standard"
-    """Settings that come with vid2three: draft is faster, standard finer."""
+    """Settings that come with vid2three: draft is a first look, standard the usual, high takes its time."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """YAML file of your own settings."""
 

@@ -105,13 +105,15 @@ SECTIONS = {
 }
 
 CHOICES = {"method": Method}  # settings of `make` and `reconstruct` outside any section
+WALKS: dict[str, type] = {"make": MakeConfig, "reconstruct": ReconstructConfig}  # sections for one of the two alone
 
 
 def load_config(default: Config, preset: str | None = None, file: Path | None = None) -> Config:
     """Lay the differences of a preset (configs/NAME.yaml) and then of a YAML file over a default.
 
     A file may hold sections that `default` lacks (a preset serves `make` and `reconstruct`); they are checked and
-    left out. Raises ValueError for an unknown preset, key or type, FileNotFoundError where `file` is missing.
+    left out. What stands under `make:` or `reconstruct:` is for that command alone. Raises ValueError for an unknown
+    preset, key or type, FileNotFoundError where `file` is missing.
     """
     for path in (preset_path(preset) if preset else None, file):
         if path is not None:
@@ -170,6 +172,9 @@ def _overlaid(default: Config, values: Mapping[str, Any], source: str) -> Config
             if key in CHOICES:
                 _coerced(section, CHOICES[key], key)
                 continue
+            if key in WALKS and isinstance(section, Mapping):
+                overlay(WALKS[key](), section, key)
+                continue
             if key not in SECTIONS:
                 everywhere = [*SECTIONS, *(f"{s}.{entry.name}" for s, c in SECTIONS.items() for entry in fields(c))]
                 same_name = [place for place in everywhere if place.endswith(f".{key}")]
@@ -178,7 +183,9 @@ def _overlaid(default: Config, values: Mapping[str, Any], source: str) -> Config
             if not isinstance(section, Mapping):
                 raise ValueError(f"'{key}' is a section of settings, not {section!r}.")
             overlay(SECTIONS[key](), section, key)
-        return overlay(default, {key: section for key, section in values.items() if hasattr(default, key)})
+        default = overlay(default, {key: section for key, section in values.items() if hasattr(default, key)})
+        own = next((values[key] for key, walk in WALKS.items() if isinstance(default, walk) and key in values), {})
+        return overlay(default, own)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 
