@@ -344,8 +344,10 @@ def _settle_pattern_color(reading: _Reading) -> None:
     if fitting:
         found["color"] = fitting[0]
     elif "color" not in found or (pattern != "polka dots" and pattern_color(wanted, pattern) == found["color"]):
+        is_expected = "color" not in found and wanted == "black" and pattern != "polka dots"  # on white, as one thinks
         found["color"] = wanted
-        reading.note(f"Made {wanted} with {pattern_color(wanted, pattern)} {pattern}.")
+        if not is_expected:
+            reading.note(f"Made {wanted} with {pattern_color(wanted, pattern)} {pattern}.")
     else:
         made = pattern_color(found["color"], pattern)
         reading.note(f"On {found['color']} the model makes {pattern} {made}, not {wanted}.")
