@@ -71,7 +71,7 @@ def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple
     """
     longest = max(cameras.height, cameras.width)
     scale = np.ceil(MIN_RENDER / longest) if longest < MIN_RENDER else min(1.0, MAX_RENDER / longest)
-    own = resized(cameras[_chosen(cameras)], round(scale * cameras.height), round(scale * cameras.width))
+    own = resized(cameras[_chosen(len(cameras))], round(scale * cameras.height), round(scale * cameras.width))
     up = up_direction(cameras)
     side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
     side /= np.linalg.norm(side)
@@ -112,14 +112,15 @@ def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int)
     if views.alphas is None and len(views) >= stereo.MIN_VIEWS:
         depths = torch.from_numpy(stereo.agreed(depths.cpu().numpy(), cameras, AGREE))
     if views.alphas is None and views.depths is not None:
-        known = interpolate(views.depths[_chosen(views)][:, None], size=depths.shape[1:], mode="nearest-exact")[:, 0]
+        own = views.depths[_chosen(len(views))][:, None]
+        known = interpolate(own, size=depths.shape[1:], mode="nearest-exact")[:, 0]
         depths = torch.where(known > 0, known, depths.cpu())
         alphas = torch.where(known > 0, torch.ones_like(known), alphas.cpu())
     return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
 
 
-def _chosen(cameras: Cameras | Views) -> list[int]:
-    return np.unique(np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_VIEWS)).round().astype(int)).tolist()
+def _chosen(num: int) -> list[int]:
+    return np.unique(np.linspace(0, num - 1, min(num, MAX_VIEWS)).round().astype(int)).tolist()
 
 
 def up_direction(cameras: Cameras) -> np.ndarray:
