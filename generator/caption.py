@@ -1,21 +1,22 @@
 """From a user's words to the long caption the model was trained on, by rules that say what they did.
 
 "a shiny crimson mug with a blue handle" becomes "A 3D model of a tall mug, glossy. The body is plain red. The handle is
-blue." Words outside the vocabulary are named, each with the nearest word that the model knows.
+blue." Words outside the vocabulary are named, each with the nearest word that the model knows. Where the thing itself
+lies outside, the user's words stay as they are: the model has seen captions of other things too.
 
-The prompt is corrected word by word, its subject is found, the words become items (kind, value) of lexicon.py, and the
-items fall into phrases, each with the colours that stand in it and the noun that they belong to.
+The prompt is corrected word by word, its subject is found (subjects.py), the words become items (kind, value) of
+lexicon.py, and the items fall into phrases, each with the colours that stand in it and the noun that they belong to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 
-from .grammar import CATEGORIES, PATTERNS, Attributes, pattern_color
-from .lexicon import COLOR_NOUNS, READ_AS, SENTENCE, SHADES, Meaning, category_nouns, lexicon
-from .spelling import meant, nearest_category, nearest_word, split
-from .words import article, long_caption
+from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, pattern_color
+from .lexicon import READ_AS, SHADES, Meaning, lexicon
+from .spelling import meant, nearest_word, split
+from .subjects import STOPS, Thing, find_subject
+from .words import long_caption
 
 EXAMPLE = 'Say what to make, as in "a red mug with a blue handle".'
 NOUNS = ("category", "main", "second", "pattern")
@@ -26,11 +27,13 @@ class Expansion:
     """What a prompt became."""
 
     text: str
-    """The long caption."""
-    attributes: Attributes
-    """The same, as attributes."""
+    """The long caption, or the user's own words for a thing outside the vocabulary."""
+    attributes: Attributes | None
+    """The same, as attributes; None for the user's own words."""
     notes: tuple[str, ...]
     """One sentence for each thing that was not taken as it stood."""
+    noun: str
+    """The word or words of the prompt that name the thing."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ class _Phrase:
 
 @dataclass
 class _Reading:
-    """What has been understood so far."""
+    """What has been understood of a thing so far."""
 
-    category: str = ""
+    category: str
     found: dict[str, str] = field(default_factory=dict)
     whole: str = ""
     """The colour that was said of the thing as a whole."""
@@ -63,8 +66,7 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        self.notes.append(sentence)
 
     def take(self, kind: str, value: str) -> None:
         """Take a style, a material or a pattern, unless another was taken before."""
@@ -87,92 +89,92 @@ def expand(prompt: str) -> Expansion:
 
     The same prompt always gives the same caption: nothing is drawn, what is left open gets what one would expect.
     """
-    reading = _Reading()
-    words = _corrected(split(prompt), reading)
-    reading.category, style, subject = _find_subject(words, reading)
-    items = _match(words, subject, reading)
-    _note_unknown(items, reading)
-    _read_colors(items, reading)
-    _read_adjectives(items, style, reading)
-    _settle_pattern_color(reading)
-    attributes = _complete(reading)
-    return Expansion(long_caption(attributes), attributes, tuple(reading.notes))
+    words, notes = _corrected(split(prompt))
+    subject = find_subject(words)
+    if subject is None:
+        raise ValueError(f"The prompt names no thing. {EXAMPLE}")
+    if not subject.thing.category:
+        words, notes = _corrected(split(prompt), only_looks=True)
+        notes.append(f"{subject.thing.noun!r} lies outside the words that the model knows best: the result may vary.")
+        return Expansion(_tidied(words), None, _unique(notes), subject.thing.noun)
+    reading = _read(subject.thing)
+    notes += subject.notes
+    attributes = replace(_complete(reading), count=subject.count)
+    notes += reading.notes
+    if subject.other:
+        attributes, other_notes = _with_other(attributes, subject.relation, subject.other)
+        notes += other_notes
+    return Expansion(long_caption(attributes), attributes, _unique(notes), subject.thing.noun)
 
 
-def _corrected(words: list[str], reading: _Reading) -> list[str]:
-    """Correct typing errors and drop what is not written in Latin letters."""
+def _unique(notes: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(notes))
+
+
+def _corrected(words: list[str], *, only_looks: bool = False) -> tuple[list[str], list[str]]:
+    """Correct typing errors and drop what is not written in Latin letters; return the words and notes.
+
+    With `only_looks` colours and materials alone are corrected: of other things any word may be said.
+    """
     spelt = [word for word in words if any(letter.isalpha() for letter in word)]
     if not spelt:
         raise ValueError(f"The prompt holds no words. {EXAMPLE}")
     if not any(word.isascii() for word in spelt):
         raise ValueError(f"The model reads English only. {EXAMPLE}")
-    corrected = []
+    corrected, notes = [], []
     for word in words:
         if not word.isascii():
-            reading.note(f"The model reads English only and leaves out {word!r}.")
+            notes.append(f"The model reads English only and leaves out {word!r}.")
             continue
-        if meant(word) != word:
-            reading.note(f"Read {word!r} as {meant(word)!r}.")
-        corrected.append(meant(word))
-    return corrected
+        read = meant(word)
+        if only_looks and read not in (*COLORS, *MATERIALS):
+            read = word
+        if read != word:
+            notes.append(f"Read {word!r} as {read!r}.")
+        corrected.append(read)
+    return corrected, notes
 
 
-def _find_subject(words: list[str], reading: _Reading) -> tuple[str, str, frozenset[str]]:
-    """Return the category to make, the style that its noun names or "", and the words that need no further note.
-
-    The subject is the first thing named: "a house with a tree" is a house. Of nouns side by side the last counts: "an
-    ice cream truck" is a truck.
-    """
-    nouns, clauses = category_nouns(), _clauses(words)
-    for clause in clauses:
-        matches = [text for text in _runs(clause) if text in nouns]
-        if matches:
-            category, style, is_plural = nouns[matches[-1]]
-            if is_plural:
-                reading.note(f"One thing at a time: {article(category)} is made, not several.")
-            styles = [nouns[text][1] for text in matches if nouns[text][0] == category and nouns[text][1]]
-            return category, style or (styles[0] if styles else ""), frozenset()
-    for word in words:
-        if word in COLOR_NOUNS:
-            return *COLOR_NOUNS[word], frozenset((word,))
-    unknown = [[word for word in clause if word not in _adjectives() and word.isalpha()] for clause in clauses]
-    subject = next((clause for clause in unknown if clause), None)
-    if subject is None:
-        raise ValueError(f"The prompt names no thing. {EXAMPLE}")
-    category = nearest_category(" ".join(subject))
-    reading.note(
-        f"The model knows no {' '.join(subject)}; it makes the nearest thing that it knows, {article(category)}. "
-        f"It reads English and knows: {', '.join(sorted(CATEGORIES))}."
-    )
-    return category, "", frozenset(subject)
+def _tidied(words: list[str]) -> str:
+    """Return the words as a caption of the model's free ones: lower case, no stop at the end."""
+    text = "".join(word if word in STOPS else f" {word}" for word in words)
+    return text.strip(" .,;:!?")
 
 
-@cache
-def _adjectives() -> frozenset[str]:
-    """Return the words that say something about any thing, but name none."""
-    meanings = lexicon(next(iter(CATEGORIES)))
-    phrases = [phrase for phrase, (kind, _) in meanings.items() if kind not in ("category", "main", "second")]
-    return frozenset(word for phrase in (*phrases, *READ_AS, *SHADES) for word in phrase.split())
+def _read(thing: Thing) -> _Reading:
+    """Read what is said of a thing of the vocabulary."""
+    reading = _Reading(thing.category)
+    items = _match(list(thing.words), reading)
+    _note_unknown(items, reading)
+    _read_colors(items, reading)
+    _read_adjectives(items, thing.style, reading)
+    _settle_pattern_color(reading)
+    return reading
 
 
-def _clauses(words: list[str]) -> list[list[str]]:
-    """Cut the words where the words that hold a sentence together stand."""
-    clauses: list[list[str]] = [[]]
-    for word in words:
-        if word in SENTENCE:
-            clauses.append([])
-        else:
-            clauses[-1].append(word)
-    return clauses
+def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[Attributes, list[str]]:
+    """Add the second thing of a relation, of which style and main colour alone are taken."""
+    reading = _read(other)
+    category, found, notes = reading.category, reading.found, list(reading.notes)
+    for name in ("second_color", "pattern", "material"):
+        if name in found:
+            notes.append(f"Of the {category} the model takes style and colour; {found[name]} is left out.")
+    known = CATEGORIES[category]
+    styles = SUPPORTS.get(category, known.styles) if relation == "on" else known.styles
+    if relation == "on" and found.get("style", styles[0]) not in SUPPORTS.get(category, ()):
+        notes.append(f"The model has seen nothing stand on such a {category}: the result may vary.")
+    usual = next(color for color in (*known.natural, "white") if color != attributes.color)
+    return replace(
+        attributes,
+        count=1,
+        relation=relation,
+        other_category=category,
+        other_style=found.get("style", styles[0]),
+        other_color=found.get("color", usual),
+    ), notes
 
 
-def _runs(words: list[str]) -> list[str]:
-    """Return all runs of one to three words, in the order of their ends, the longer ones last."""
-    ends = range(1, len(words) + 1)
-    return [" ".join(words[end - n : end]) for end in ends for n in (1, 2, 3) if n <= end]
-
-
-def _match(words: list[str], subject: frozenset[str], reading: _Reading) -> list[_Item]:
+def _match(words: list[str], reading: _Reading) -> list[_Item]:
     """Cut the words into items, longest first."""
     meanings = lexicon(reading.category)
     items, i = [], 0
@@ -182,12 +184,10 @@ def _match(words: list[str], subject: frozenset[str], reading: _Reading) -> list
         if words[i] in SHADES and _is_color(words[i + 1 : i + 2], meanings):
             text, kind = words[i], "silent"
             reading.note(f"The model knows one shade of each colour; {text!r} is left out.")
-        elif words[i] in subject:
-            text, kind, value = words[i], "category", reading.category
         elif text in READ_AS and text not in meanings:
             reading.note(f"Read {text!r} as {READ_AS[text]!r}.")
         if kind == "number" or (kind == "unknown" and text.isdigit()):
-            reading.note(f"The model does not count; {text!r} is left out.")
+            reading.note(f"The model counts things, not their parts; {text!r} is left out.")
         elif kind == "category" and value != reading.category:
             items.append(_Item("other", value, text))
         elif kind != "silent":
@@ -229,7 +229,7 @@ def _note_unknown(items: list[_Item], reading: _Reading) -> None:
     known = CATEGORIES[reading.category]
     for i, item in enumerate(items):
         if item.kind == "other":
-            reading.note(f"One thing at a time: the {item.value} is left out, the {reading.category} is made.")
+            reading.note(f"The {item.value} is left out, the {reading.category} is made.")
         elif item.kind == "unknown" and _is_strange_noun(items, i) and _has_color(items, i):
             reading.note(
                 f"The model does not know {item.text!r} and leaves it out, with its colour; "

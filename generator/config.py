@@ -38,6 +38,10 @@ class DitConfig:
     """Every how many blocks the text is asked."""
     text_width: int = 384
     """Width of the text encoder's token states."""
+    rope_height: float = 8.0
+    """Units of position that the picture's height spans, at any resolution."""
+    has_reference: bool = False
+    """Whether tokens also carry a reference: a picture to go on from, or a clip to edit."""
 
 
 @dataclass(frozen=True)
@@ -107,21 +111,33 @@ class TrainConfig:
     size: int = 64
     """Height and width of a clip in pixels."""
     num_clips: int = 16384
-    """Clips to render before training."""
+    """Clips to train on."""
     workers: int = 2
-    """Processes that render."""
+    """Processes that draw clips and, without a GPU, render them."""
+    corpus: str = ""
+    """Packed models of artists (.npz; `python -m generator.corpus` packs them) to train on besides the grammar."""
+    corpus_share: float = 0.5
+    """Share of clips that show them, where there is a corpus."""
+    edit_pairs_share: float = 0.0
+    """Share of the grammar's clips that come in pairs, the second an edit of the first."""
     vae: VaeConfig = field(default_factory=VaeConfig)
     """The autoencoder."""
     dit: DitConfig = field(default_factory=DitConfig)
     """The transformer."""
     vae_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=25, batch=8, lr=2e-3))
     """Training of the autoencoder."""
+    half_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=0, batch=64, lr=2e-3, decay_share=0))
+    """Training of the transformer at half the height and width, before it sees the full size."""
     dit_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=120, batch=64, lr=2e-3))
     """Training of the transformer."""
     time_shift: float = 1.0
     """Shift of the training times towards noise."""
     caption_drop: float = 0.1
     """Share of captions left empty, for guidance."""
+    picture_share: float = 0.0
+    """Share of clips of which the model is given the first frame (has_reference)."""
+    edit_share: float = 0.0
+    """Share of clips that the model makes from another, by an instruction (has_reference)."""
     ema: float = 0.999
     """Decay of the weights' moving average, in steps."""
     judge_clips: int = 12000
@@ -138,5 +154,7 @@ class TrainConfig:
     """Compute in bf16 where that is safe; twice as fast on CPUs with AVX512-BF16 or AMX, slower on others."""
     compile: bool = False
     """Compile the transformer first (needs a C++ compiler on a CPU); a fifth faster after a minute and a half."""
+    total_minutes: float = 0.0
+    """Where above 0, all ends by then: the last phase gets what the others leave."""
     checkpoint_minutes: float = 10.0
     """Minutes between checkpoints with contact sheet."""

@@ -1,7 +1,8 @@
-"""Training clips: drawn, traced and kept in shards, so that data of any size is made once and in any order.
+"""Training clips: drawn, rendered and kept in shards, so that data of any size is made once and in any order.
 
 A shard is a pair of files: NNNN.npy, uint8 [n, F, H, W, 5] (red, green, blue on white, alpha, depth), and NNNN.json
-with the attributes and the camera of each clip. Clip i of shard s depends on (seed, s, i) alone.
+with what each clip shows and its camera. Clip i of shard s depends on (seed, s, i) alone. What is drawn can be rendered
+here, by the Numba tracers, or on a GPU, by those of generator.cuda.
 """
 
 from __future__ import annotations
@@ -9,54 +10,116 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from generator.corpus import Corpus, MeshSample
 from generator.grammar import Attributes, make_scene, sample_attributes
+from generator.mesh_tracer import trace_mesh
 from generator.rays import intrinsics, orbit_c2w, orbit_radius
 from generator.tracer import Trace, trace_clip
+from generator.words import long_caption, sample_caption, sample_edit
 
 SHARD_SIZE = 256  # clips
+NUM_CAPTIONS = 6  # of a clip; for a scene of the grammar the first says everything
+
+Subject = np.ndarray | MeshSample
+"""What stands before the camera: rows of solids, or triangles."""
 
 
 @dataclass(frozen=True)
 class Orbit:
-    """The camera of a clip: a closed counter-clockwise turn around the subject, seen first from the front."""
+    """The camera of a clip: a closed counter-clockwise turn around the subject."""
 
     elevation_deg: float
     fov_deg: float
+    start_deg: float = 0.0
+    """Azimuth of the first frame; 0 looks at the subject's front."""
 
     def c2w(self, num_frames: int) -> np.ndarray:
         """Return the [F,4,4] camera-to-world matrices, OpenCV axes."""
-        return orbit_c2w(num_frames, self.elevation_deg, orbit_radius(self.fov_deg))
+        return orbit_c2w(num_frames, self.elevation_deg, orbit_radius(self.fov_deg), self.start_deg)
 
 
 @dataclass(frozen=True)
 class Sample:
     """What a training clip shows, and how it was seen."""
 
-    attributes: Attributes
     orbit: Orbit
+    attributes: Attributes | None
+    """None for a model of the corpus."""
+    captions: tuple[str, ...]
+    """NUM_CAPTIONS sentences that are true of it."""
+    edit: str = ""
+    """The instruction that makes this clip from the one before it; empty where it is no edit."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What clips are drawn from."""
+
+    seed: int = 0
+    corpus: str = ""
+    """Packed models (.npz); empty for the grammar alone."""
+    corpus_share: float = 0.5
+    edit_pairs_share: float = 0.0
+    """Share of the grammar's pairs of clips in which the second is an edit of the first."""
 
 
 def sample_orbit(rng: np.random.Generator) -> Orbit:
-    """Draw a camera: mostly 40 degrees of view and an elevation of 5 to 30; one in ten each way is wider."""
+    """Draw a camera: mostly 40 degrees of view, elevated by 5 to 30, from the front; one in ten each way is wider."""
     fov_deg = rng.uniform(30, 50) if rng.random() < 0.1 else 40.0
     elevation_deg = rng.uniform(-10, 50) if rng.random() < 0.1 else rng.uniform(5, 30)
-    return Orbit(float(elevation_deg), float(fov_deg))
+    start_deg = rng.uniform(0, 360) if rng.random() < 0.1 else 0.0
+    return Orbit(float(elevation_deg), float(fov_deg), float(start_deg))
 
 
-def make_clip(
-    sample: Sample, rng: np.random.Generator, num_frames: int, height: int, width: int
-) -> tuple[np.ndarray, Trace]:
-    """Trace a sample. Returns the channels the model sees, uint8 [F,H,W,5], and the trace itself."""
-    scene = make_scene(sample.attributes, rng)
-    K = intrinsics(sample.orbit.fov_deg, height, width)
-    trace = trace_clip(scene, sample.orbit.c2w(num_frames), K, height, width)
-    depth = encode_depth(trace.depth, trace.alpha, orbit_radius(sample.orbit.fov_deg))
+def draw_shard(recipe: Recipe, index: int) -> list[tuple[Sample, Subject]]:
+    """Draw the SHARD_SIZE clips of a shard, two by two: an edit follows what it was made from."""
+    return [clip for i in range(0, SHARD_SIZE, 2) for clip in _draw_two(recipe, (recipe.seed, index, i))]
+
+
+def _draw_two(recipe: Recipe, key: tuple[int, int, int]) -> list[tuple[Sample, Subject]]:
+    rng = np.random.default_rng(key)
+    if recipe.corpus and rng.random() < recipe.corpus_share:
+        corpus = _load_corpus(recipe.corpus)
+        meshes = [corpus.draw(rng, num_captions=NUM_CAPTIONS) for _ in range(2)]
+        return [(Sample(sample_orbit(rng), None, mesh.captions), mesh) for mesh in meshes]
+    if rng.random() < recipe.edit_pairs_share:
+        before = sample_attributes(rng)
+        after, edit = sample_edit(before, rng)
+        orbit, dimensions = sample_orbit(rng), int(rng.integers(2**32))
+        return [
+            draw_scene(before, orbit, np.random.default_rng(dimensions), rng),
+            draw_scene(after, orbit, np.random.default_rng(dimensions), rng, edit),
+        ]
+    return [draw_scene(sample_attributes(rng), sample_orbit(rng), rng, rng) for _ in range(2)]
+
+
+def draw_scene(
+    attributes: Attributes, orbit: Orbit, dimensions: np.random.Generator, rng: np.random.Generator, edit: str = ""
+) -> tuple[Sample, np.ndarray]:
+    """Build the scene of some attributes, its sizes from `dimensions`, and write its captions."""
+    scene = make_scene(attributes, dimensions)
+    captions = (long_caption(attributes), *(sample_caption(attributes, rng) for _ in range(NUM_CAPTIONS - 1)))
+    return Sample(orbit, attributes, captions, edit), scene
+
+
+@cache
+def _load_corpus(path: str) -> Corpus:
+    return Corpus.load(Path(path))
+
+
+def make_clip(subject: Subject, orbit: Orbit, num_frames: int, height: int, width: int) -> tuple[np.ndarray, Trace]:
+    """Render a subject. Returns the channels the model sees, uint8 [F,H,W,5], and the trace itself."""
+    K = intrinsics(orbit.fov_deg, height, width)
+    tracer = trace_clip if isinstance(subject, np.ndarray) else trace_mesh
+    trace = tracer(subject, orbit.c2w(num_frames), K, height, width)  # type: ignore[arg-type]
+    depth = encode_depth(trace.depth, trace.alpha, orbit_radius(orbit.fov_deg))
     channels = [trace.rgb, (trace.alpha[..., None] * 255).round(), (depth[..., None] * 255).round()]
     return np.concatenate(channels, axis=-1).astype(np.uint8), trace
 
@@ -79,43 +142,40 @@ def decode_depth(encoded: np.ndarray, radius: float) -> np.ndarray:
     return (encoded - 0.5) * 2 + radius
 
 
-def write_shard(folder: Path, index: int, seed: int, num_frames: int, size: int) -> None:
-    """Draw and trace the clips of one shard, unless it is there."""
+def write_shard(folder: Path, index: int, recipe: Recipe, num_frames: int, size: int) -> None:
+    """Draw and render the clips of one shard, unless it is there."""
     path = folder / f"{index:04d}.npy"
     if path.exists():
         return
-    clips = np.empty((SHARD_SIZE, num_frames, size, size, 5), np.uint8)
-    samples = []
-    for i in range(SHARD_SIZE):
-        rng = np.random.default_rng((seed, index, i))
-        sample = Sample(sample_attributes(rng), sample_orbit(rng))
-        clips[i], _ = make_clip(sample, rng, num_frames, size, size)
-        samples.append({"attributes": asdict(sample.attributes), "orbit": asdict(sample.orbit)})
-    path.with_suffix(".json").write_text(json.dumps(samples))
+    drawn = draw_shard(recipe, index)
+    clips = np.empty((len(drawn), num_frames, size, size, 5), np.uint8)
+    for clip, (sample, subject) in zip(clips, drawn):
+        clip[:], _ = make_clip(subject, sample.orbit, num_frames, size, size)
+    path.with_suffix(".json").write_text(json.dumps([asdict(sample) for sample, _ in drawn]))
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.save(file, clips)
     os.replace(partial, path)
 
 
-def start_rendering(folder: Path, num_shards: int, seed: int, num_frames: int, size: int, workers: int):
+def start_rendering(folder: Path, num_shards: int, recipe: Recipe, num_frames: int, size: int, workers: int):
     """Start processes that write the missing shards; returns them (daemons: they end with the caller)."""
     folder.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")
     processes = []
     for worker in range(min(workers, num_shards)):
         shards = range(worker, num_shards, workers)
-        args = (folder, shards, seed, num_frames, size)
+        args = (folder, shards, recipe, num_frames, size)
         process = context.Process(target=_write_shards, args=args, daemon=True)
         process.start()
         processes.append(process)
     return processes
 
 
-def _write_shards(folder: Path, shards: range, seed: int, num_frames: int, size: int) -> None:
+def _write_shards(folder: Path, shards: range, recipe: Recipe, num_frames: int, size: int) -> None:
     os.nice(5)
     for index in shards:
-        write_shard(folder, index, seed, num_frames, size)
+        write_shard(folder, index, recipe, num_frames, size)
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -125,5 +185,12 @@ def shard_paths(folder: Path) -> list[Path]:
 
 def read_samples(path: Path) -> list[Sample]:
     """Read what the clips of a shard show."""
-    items = json.loads(path.with_suffix(".json").read_text())
-    return [Sample(Attributes(**item["attributes"]), Orbit(**item["orbit"])) for item in items]
+    return [
+        Sample(
+            orbit=Orbit(**item["orbit"]),
+            attributes=Attributes(**item["attributes"]) if item["attributes"] else None,
+            captions=tuple(item["captions"]),
+            edit=item["edit"],
+        )
+        for item in json.loads(path.with_suffix(".json").read_text())
+    ]

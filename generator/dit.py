@@ -27,7 +27,8 @@ class OrbitDiT(nn.Module):
         super().__init__()
         self.config = config
         d, patch_dim = config.width, config.latent_channels * config.patch**2
-        self.embed = nn.Linear(patch_dim + RAY_CHANNELS, d)
+        reference_dim = patch_dim + 1 if config.has_reference else 0
+        self.embed = nn.Linear(patch_dim + RAY_CHANNELS + reference_dim, d)
         self.time = TimeEmbedding(d)
         self.text = nn.Sequential(nn.LayerNorm(config.text_width), nn.Linear(config.text_width, d))
         self.text_pooled = nn.Linear(d, d)
@@ -49,15 +50,21 @@ class OrbitDiT(nn.Module):
         text: Float[Tensor, "b l e"],
         text_mask: Bool[Tensor, "b l"],
         rays: Float[Tensor, "#b t rows cols 12"],
-        angles: Float[Tensor, " t"],
+        angles: Float[Tensor, "#b t"],
+        reference: Float[Tensor, "b t c h w"] | None = None,
+        given: Bool[Tensor, "b t"] | None = None,
     ) -> Float[Tensor, "b t c h w"]:
+        """`given` tells at which latent frames `reference` says something; without them nothing is given."""
         p = self.config.patch
         _, t, _, h, w = z.shape
         rope = self.rope(angles, h // p, w // p, z.dtype)
 
         x = rearrange(z, "b t c (h p) (w q) -> b (t h w) (c p q)", p=p, q=p)  # b n patch_dim
         r = rearrange(rays, "b t h w r -> b (t h w) r").expand(len(x), -1, -1).to(x)
-        x = self.embed(torch.cat([x, r], dim=-1))  # b n d
+        parts = [x, r]
+        if self.config.has_reference:
+            parts.append(self._reference(z, reference, given))
+        x = self.embed(torch.cat(parts, dim=-1))  # b n d
 
         text = self.text(text)  # b l d
         weight = text_mask.to(text)[..., None]
@@ -71,10 +78,21 @@ class OrbitDiT(nn.Module):
         x = self.out(modulate(self.norm(x), shift, scale))  # b n patch_dim
         return rearrange(x, "b (t h w) (c p q) -> b t c (h p) (w q)", t=t, h=h // p, w=w // p, p=p, q=p)
 
-    def rope(self, angles: Tensor, rows: int, cols: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Positions in latent cells about the image's centre, so that size and patch do not change their meaning."""
+    def _reference(self, z: Tensor, reference: Tensor | None, given: Tensor | None) -> Float[Tensor, "b n c"]:
+        """Lay out the reference by tokens: its patch and whether it is given, zeros where it is not."""
+        b, t, c, h, w = z.shape
         p = self.config.patch
-        row = (torch.arange(rows, device=angles.device) - (rows - 1) / 2) * p
-        col = (torch.arange(cols, device=angles.device) - (cols - 1) / 2) * p
+        if reference is None or given is None:
+            return z.new_zeros(b, t * (h // p) * (w // p), c * p * p + 1)
+        seen = given.to(z)[:, :, None, None, None]
+        patches = rearrange(reference * seen, "b t c (h p) (w q) -> b (t h w) (c p q)", p=p, q=p)
+        told = given.to(z)[:, :, None].expand(b, t, (h // p) * (w // p)).reshape(b, -1, 1)
+        return torch.cat([patches, told], dim=-1)
+
+    def rope(self, angles: Tensor, rows: int, cols: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Turns of every token: its place about the image's centre, in units that do not change with the resolution."""
+        unit = self.config.rope_height / rows
+        row = (torch.arange(rows, device=angles.device) - (rows - 1) / 2) * unit
+        col = (torch.arange(cols, device=angles.device) - (cols - 1) / 2) * unit
         cos, sin = orbit_rope(angles, row, col, self.config.width // self.config.heads)
         return cos.to(angles.device, dtype), sin.to(angles.device, dtype)

@@ -30,6 +30,13 @@ def unshift_time(t: Tensor, shift: float) -> Tensor:
     return t / (shift - (shift - 1) * t)
 
 
+def noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw normal noise: from the generator on a CPU, on the device itself elsewhere, where the way there is long."""
+    if x.device.type == "cpu":
+        return torch.randn(x.shape, generator=generator).to(x)
+    return torch.randn_like(x)
+
+
 def interpolate(z: Tensor, eps: Tensor, t: Float[Tensor, " b"]) -> Tensor:
     """Return z_t on the straight path; t is one time per item of the batch."""
     t = t.view(-1, *[1] * (z.ndim - 1))

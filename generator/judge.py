@@ -9,25 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .data import Sample, make_clip, sample_orbit
+from .condition import orbit_cameras
+from .data import Orbit, make_clip, sample_orbit
 from .dit import OrbitDiT
-from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, Attributes, sample_attributes
-from .sample import Guide, sample_latents
+from .flow import noise_like
+from .grammar import (
+    CATEGORIES,
+    COLORS,
+    MATERIALS,
+    PATTERNS,
+    RELATIONS,
+    Attributes,
+    make_scene,
+    sample_attributes,
+)
+from .sample import Guide, make_condition, sample_latents
 from .text import TextEncoder
-from .train_dit import orbit_condition
 from .vae import SPACE, TIME, VideoAutoencoder
 from .words import long_caption
 
-SIZE, NUM_VIEWS = 64, 4  # the judge sees four frames, a quarter turn apart
+SIZE, NUM_VIEWS = 96, 4  # the judge sees four frames, a quarter turn apart
 STYLES = sorted({style for category in CATEGORIES.values() for style in category.styles})
 VALUES: dict[str, tuple[str, ...]] = {
     "category": tuple(CATEGORIES),
@@ -36,7 +47,12 @@ VALUES: dict[str, tuple[str, ...]] = {
     "second_color": tuple(COLORS),
     "pattern": PATTERNS,
     "material": tuple(MATERIALS),
+    "count": ("1", "2", "3", "4"),
+    "relation": RELATIONS,
+    "other_category": ("", *CATEGORIES),
+    "other_color": ("", *COLORS),
 }
+PLURAL = ("count", "relation", "other_category", "other_color")  # their first value says that there is one object
 
 
 class Judge(nn.Module):
@@ -50,10 +66,10 @@ class Judge(nn.Module):
             layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
             inputs = outputs
         self.features = nn.Sequential(*layers)
-        self.pool = nn.Sequential(nn.Linear(16 * inputs, 192), nn.SiLU())
+        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * inputs, 192), nn.SiLU())
         self.heads = nn.ModuleDict({name: nn.Linear(384, len(values)) for name, values in VALUES.items()})
 
-    def forward(self, views: Float[Tensor, "b 4 3 64 64"]) -> dict[str, Float[Tensor, "b _"]]:
+    def forward(self, views: Float[Tensor, "b 4 3 96 96"]) -> dict[str, Float[Tensor, "b _"]]:
         """Return logits by attribute for views in [0,1] on white."""
         b = len(views)
         x = self.features(views.flatten(0, 1) * 2 - 1)
@@ -65,19 +81,54 @@ class Judge(nn.Module):
 def labels(attributes: Iterable[Attributes]) -> dict[str, Tensor]:
     """Return the indices that the heads should name, [b] for each attribute."""
     attributes = list(attributes)
-    return {name: torch.tensor([values.index(getattr(a, name)) for a in attributes]) for name, values in VALUES.items()}
+    return {
+        name: torch.tensor([values.index(str(getattr(a, name))) for a in attributes]) for name, values in VALUES.items()
+    }
 
 
-def render_examples(num: int, seed: int, held_out: bool | None) -> tuple[Tensor, list[Attributes]]:
-    """Trace the judge's views of random scenes: uint8 [num,4,3,64,64] and what they show."""
-    views, attributes = [], []
-    for i in range(num):
-        rng = np.random.default_rng((seed, 77, i))
-        sample = Sample(sample_attributes(rng, held_out), sample_orbit(rng))
-        clip, _ = make_clip(sample, rng, NUM_VIEWS, SIZE, SIZE)
-        views.append(torch.from_numpy(clip[..., :3]).permute(0, 3, 1, 2))
-        attributes.append(sample.attributes)
-    return torch.stack(views), attributes
+def draw_example(seed: int, i: int, held_out: bool | None) -> tuple[Attributes, Orbit, np.ndarray]:
+    """Draw a random scene and a camera: what it shows, from where, and its solids."""
+    rng = np.random.default_rng((seed, 77, i))
+    attributes, orbit = sample_attributes(rng, held_out), sample_orbit(rng)
+    return attributes, orbit, make_scene(attributes, rng)
+
+
+def render_examples(
+    num: int, seed: int, held_out: bool | None, device: torch.device | None = None, workers: int = 1
+) -> tuple[UInt8[Tensor, "n 4 3 96 96"], list[Attributes]]:
+    """Trace the judge's views of random scenes; returns them, on the device, and what they show.
+
+    Scenes are drawn, and without a GPU traced, by `workers` processes.
+    """
+    if device is not None and device.type == "cuda":
+        drawn = _in_processes(draw_example, [(seed, i, held_out) for i in range(num)], workers)
+        views = torch.cat([_trace_on_device(drawn[i : i + 256], device) for i in range(0, num, 256)])
+    else:
+        made = _in_processes(_trace_example, [(seed, i, held_out) for i in range(num)], workers)
+        drawn, views = [example for example, _ in made], torch.stack([torch.from_numpy(frames) for _, frames in made])
+    return views, [attributes for attributes, _, _ in drawn]
+
+
+def _in_processes(function: Callable, arguments: list[tuple], workers: int) -> list:
+    if workers == 1:
+        return [function(*each) for each in arguments]
+    with get_context("spawn").Pool(workers) as pool:
+        return pool.starmap(function, arguments, chunksize=64)
+
+
+def _trace_example(seed: int, i: int, held_out: bool | None):
+    attributes, orbit, scene = draw_example(seed, i, held_out)
+    clip, _ = make_clip(scene, orbit, NUM_VIEWS, SIZE, SIZE)
+    return (attributes, orbit, None), np.ascontiguousarray(clip[..., :3].transpose(0, 3, 1, 2))
+
+
+def _trace_on_device(drawn: list[tuple[Attributes, Orbit, np.ndarray]], device: torch.device) -> Tensor:
+    from .cuda_tracer import trace_clips
+
+    camera = torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for _, o, _ in drawn], device=device)
+    elevation, fov, start = camera.unbind(1)
+    c2w, K, _ = orbit_cameras(elevation, fov, start, NUM_VIEWS, SIZE, SIZE)
+    return trace_clips([scene for _, _, scene in drawn], c2w, K, SIZE, SIZE).rgb.movedim(-1, 2).contiguous()
 
 
 def train_judge(
@@ -89,16 +140,18 @@ def train_judge(
     bf16: bool = False,
     log: Callable[[str], None] = print,
 ) -> Judge:
-    """Fit a judge to examples; views are blurred and lightened at random, as a decoder may do."""
+    """Fit a judge to examples, where they lie; views are blurred and shifted at random, as a decoder may do."""
     torch.manual_seed(seed)
+    device = views.device
     generator = torch.Generator().manual_seed(seed)
-    judge, wanted, batch = Judge(), labels(attributes), 64
+    judge, batch = Judge().to(device), 64
+    wanted = {name: value.to(device) for name, value in labels(attributes).items()}
     total = epochs * max(len(views) // batch, 1)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total)
     for step in range(total):
-        index = torch.randint(len(views), (batch,), generator=generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        index = torch.randint(len(views), (batch,), generator=generator).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = judge(_augment(views[index].float() / 255, generator))
         losses = [F.cross_entropy(logits[name].float(), wanted[name][index]) for name in VALUES]
         loss = torch.stack(losses).sum()
@@ -116,20 +169,32 @@ def _augment(views: Tensor, generator: torch.Generator) -> Tensor:
         blurred = F.avg_pool2d(F.pad(views.flatten(0, 1), (1, 1, 1, 1), mode="replicate"), 3, 1).view_as(views)
         views = torch.lerp(views, blurred, float(torch.rand(1, generator=generator)))
     shift = torch.randint(-2, 3, (2,), generator=generator).tolist()
-    noise = 0.03 * torch.rand(1, generator=generator)
-    return views.roll(shift, dims=(-2, -1)) + noise * torch.randn(views.shape, generator=generator)
+    noise = 0.03 * float(torch.rand(1, generator=generator))
+    return views.roll(shift, dims=(-2, -1)) + noise * noise_like(views, generator)
 
 
 @torch.no_grad()
-def judge_views(judge: Judge, views: Tensor) -> dict[str, Tensor]:
-    """Return the index that each head names, [b] for each attribute, for uint8 views."""
-    parts = [judge(part.float() / 255) for part in views.split(128)]
+def judge_views(judge: Judge, views: UInt8[Tensor, "b 4 3 h w"]) -> dict[str, Tensor]:
+    """Return the index that each head names, [b] for each attribute, for views of any size."""
+    parts = [judge(_resize(part.float() / 255)) for part in views.split(128)]
     return {name: torch.cat([part[name] for part in parts]).argmax(1) for name in VALUES}
 
 
+def _resize(views: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v 3 size size"]:
+    if views.shape[-2:] == (SIZE, SIZE):
+        return views
+    small = F.interpolate(views.flatten(0, 1), size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    return small.unflatten(0, views.shape[:2])
+
+
 def accuracy(named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, float]:
-    """Return the share of right answers by attribute."""
-    return {name: round(float((named[name] == wanted[name]).float().mean()), 4) for name in VALUES}
+    """Return the share of right answers by attribute; counts, relations and second objects only where there are such
+    (not a number where there are none)."""
+    shares = {}
+    for name in VALUES:
+        asked = wanted[name] > 0 if name in PLURAL else torch.ones_like(wanted[name], dtype=torch.bool)
+        shares[name] = round(float((named[name] == wanted[name])[asked].float().mean()), 4)
+    return shares
 
 
 @dataclass(frozen=True)
@@ -148,37 +213,30 @@ def generate_views(
     vae: VideoAutoencoder,
     dit: OrbitDiT,
     encoder: TextEncoder,
-    attributes: list[Attributes],
+    captions: list[str],
     num_frames: int,
+    size: int,
     seed: int,
-    sampler: Sampler,
-) -> Tensor:
-    """Generate a clip for the long caption of each, and return the judge's views of them, uint8 [n,4,3,64,64]."""
+    sampler: Sampler = Sampler(),
+) -> UInt8[Tensor, "n 4 3 h w"]:
+    """Generate a clip for each caption, and return a quarter of a turn's views of them."""
     generator = torch.Generator().manual_seed(seed)
-    null_text, null_mask = encoder([""])
     views = []
     orbit = sample_orbit(np.random.default_rng(seed))
-    rays, angles = orbit_condition(orbit, num_frames, SIZE, SIZE, dit.config.patch)
-    for start in range(0, len(attributes), sampler.batch):
-        part = attributes[start : start + sampler.batch]
-        text, mask = encoder([long_caption(a) for a in part])
-        shape = (len(part), num_frames // TIME, dit.config.latent_channels, SIZE // SPACE, SIZE // SPACE)
+    for part in (captions[i : i + sampler.batch] for i in range(0, len(captions), sampler.batch)):
+        condition = make_condition(part, "", orbit, (num_frames, size, size), dit.config.patch, encoder)
+        shape = (len(part), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
         z = sample_latents(
             dit,
-            torch.randn(shape, generator=generator),
-            text,
-            mask,
-            null_text,
-            null_mask,
-            torch.from_numpy(rays).float()[None],
-            torch.from_numpy(angles).float(),
+            torch.randn(shape, generator=generator).to(condition.text),
+            condition,
             Guide(sampler.guidance, 0.1, 0.95, sampler.rescale),
             sampler.steps,
             sampler.shift,
         )
         quarters = torch.arange(NUM_VIEWS) * num_frames // NUM_VIEWS
         decoded = vae.decode(z)[:, quarters, :3].clamp(0, 1)
-        views.append((decoded * 255).round().to(torch.uint8))
+        views.append((decoded * 255).round().to(torch.uint8).cpu())
     return torch.cat(views)
 
 
@@ -189,16 +247,20 @@ def score(
     encoder: TextEncoder,
     num: int,
     num_frames: int,
+    size: int,
     sampler: Sampler = Sampler(),
     seed: int = 1,
+    workers: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Return accuracies by attribute: the model on seen and on held-out pairs, and the judge's ceiling on renders."""
     scores = {}
     for name, held_out in (("seen", False), ("held_out", True)):
-        real, attributes = render_examples(num, seed + 1000, held_out)
-        wanted = labels(attributes)
-        views = generate_views(vae, dit, encoder, attributes, num_frames, seed, sampler)
-        scores[name] = accuracy(judge_views(judge, views), wanted)
+        device = next(judge.parameters()).device
+        real, attributes = render_examples(num, seed + 1000, held_out, device, workers)
+        wanted = {name: value.to(device) for name, value in labels(attributes).items()}
+        captions = [long_caption(a) for a in attributes]
+        views = generate_views(vae, dit, encoder, captions, num_frames, size, seed, sampler)
+        scores[name] = accuracy(judge_views(judge, views.to(device)), wanted)
         scores[f"{name}_ceiling"] = accuracy(judge_views(judge, real), wanted)
     return scores
 

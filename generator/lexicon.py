@@ -6,7 +6,8 @@ together. A meaning is a pair (kind, value), where kind is one of
     color, material, style       adjectives
     pattern, patterned           a pattern as a noun ("stripes") and as an adjective ("striped")
     and, of, with, a, is, not    words that hold a sentence together
-    number, silent               "two", and words that change nothing
+    number, silent               "two" and words that change nothing
+Things in a relation ("on top of") and their count are found first, by subjects.py.
 Hyphens are spaces here: "long necked".
 """
 
@@ -16,8 +17,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS
-from .words import COLOR_SYNONYMS, MATERIAL_SYNONYMS, PATTERN_SYNONYMS
+from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, RELATIONS
+from .words import COLOR_SYNONYMS, IRREGULAR, MATERIAL_SYNONYMS, PATTERN_SYNONYMS, RELATION_SYNONYMS, plural
 
 Meaning = tuple[str, str]
 
@@ -83,6 +84,45 @@ KINDS: dict[str, tuple[str, str]] = {
     "broadsword": ("sword", "broad"),
     "knife": ("sword", "short"),
     "shortsword": ("sword", "short"),
+    "four poster bed": ("bed", "canopy"),
+    "four poster": ("bed", "canopy"),
+    "bunk": ("bed", "bunk"),
+    "book shelf": ("bookshelf", ""),
+    "book case": ("bookshelf", ""),
+    "teepee": ("tent", "pointed"),
+    "tipi": ("tent", "pointed"),
+    "wigwam": ("tent", "pointed"),
+    "yurt": ("tent", "dome"),
+    "water well": ("well", ""),
+    "viaduct": ("bridge", "arched"),
+    "jack o lantern": ("pumpkin", "carved"),
+    "diamond": ("crystal", "cut"),
+    "jewel": ("crystal", "cut"),
+    "gem": ("crystal", "cut"),
+    "geode": ("crystal", "clustered"),
+    "steam engine": ("train", "steam"),
+    "subway": ("train", "bullet"),
+    "double decker": ("bus", "double-decker"),
+    "minibus": ("bus", "city"),
+    "gunship": ("helicopter", "slender"),
+    "airship": ("balloon", "long"),
+    "blimp": ("balloon", "long"),
+    "zeppelin": ("balloon", "long"),
+    "dachshund": ("dog", "long"),
+    "sausage dog": ("dog", "long"),
+    "shark": ("fish", "long"),
+    "angelfish": ("fish", "tall"),
+    "pufferfish": ("fish", "round"),
+    "penguin chick": ("penguin", "baby"),
+    "candelabra": ("candle", "branched"),
+    "candlestick": ("candle", "tall"),
+    "hatbox": ("gift", "round"),
+    "sledgehammer": ("hammer", "sledge"),
+    "mallet": ("hammer", "round"),
+    "banjo": ("guitar", "round"),
+    "ukulele": ("guitar", "acoustic"),
+    "bass guitar": ("guitar", "electric"),
+    "berliner": ("donut", "filled"),
 }
 COLOR_NOUNS = {"rose": ("flower", "tulip")}  # colours before a noun; things where there is none
 
@@ -121,6 +161,27 @@ PART_WORDS: dict[str, tuple[str, str]] = {
     "chest": ("body", "cover"),
     "barrel": ("body plank", "strap band"),
     "crown": ("circlet", "gem stone pearl"),
+    "bed": ("bedspread duvet quilt bedding cover", "headboard footboard bedframe post"),
+    "bookshelf": ("shelf board plank", "book"),
+    "tent": ("canvas cloth tarp", "pole border edge"),
+    "well": ("stone wall", "bucket"),
+    "bridge": ("road walkway pier", "rail cable parapet tower"),
+    "pumpkin": ("skin shell", "stalk leaf vine"),
+    "crystal": ("shard gem jewel", "base stone"),
+    "train": ("engine boiler carriage wagon", "chimney funnel bumper"),
+    "bus": ("bodywork paint", "top bumper"),
+    "helicopter": ("fuselage cabin", "blade propeller tail skid"),
+    "balloon": ("bag", "gondola fin cap"),
+    "dog": ("body head coat", "paw muzzle snout tail collar"),
+    "rabbit": ("body head coat", "tail paw"),
+    "fish": ("scale skin", "tail"),
+    "penguin": ("body head wing flipper", "shawl"),
+    "candle": ("", "stand base candleholder"),
+    "gift": ("wrapping wrapper paper", "bow band"),
+    "hammer": ("", "shaft grip"),
+    "guitar": ("front", "fretboard headstock pickguard"),
+    "donut": ("pastry", "glaze frosting topping"),
+    "pineapple": ("skin body", "crown top"),
 }
 PATTERN_NOUNS: dict[str, str] = {
     "bands": "horizontal stripes",
@@ -129,6 +190,9 @@ PATTERN_NOUNS: dict[str, str] = {
     "checkerboard": "checks",
     "chequers": "checks",
     "squares": "checks",
+    "zig zags": "zigzags",
+    "zig zag pattern": "zigzags",
+    "chevron pattern": "zigzags",
 }
 PATTERN_ADJECTIVES: dict[str, str] = {
     "unpatterned": "plain",
@@ -146,58 +210,87 @@ PATTERN_ADJECTIVES: dict[str, str] = {
     "spotted": "polka dots",
     "polka dot": "polka dots",
     "polka dotted": "polka dots",
+    "zigzag": "zigzags",
+    "zig zag": "zigzags",
+    "zigzagged": "zigzags",
+    "chevron": "zigzags",
 }
 # Words that are read as others; the user is told.
 READ_AS: dict[str, str] = {
     **dict.fromkeys(("maroon", "burgundy", "ruby", "cherry", "vermilion"), "red"),
     **dict.fromkeys(("cobalt", "sapphire", "indigo", "denim"), "blue"),
-    **dict.fromkeys(("lime", "olive", "mint", "jade", "khaki"), "green"),
+    **dict.fromkeys(("olive", "mint", "jade"), "green"),
     **dict.fromkeys(("gold", "mustard", "blonde", "banana"), "yellow"),
     **dict.fromkeys(("copper", "peach", "apricot", "terracotta", "ginger"), "orange"),
     **dict.fromkeys(("lavender", "lilac", "plum", "mauve"), "purple"),
     **dict.fromkeys(("fuchsia", "salmon", "coral", "strawberry"), "pink"),
-    **dict.fromkeys(("cream", "creme", "beige", "vanilla", "pearly", "snowy"), "white"),
+    **dict.fromkeys(("pearly", "snowy"), "white"),
     **dict.fromkeys(("charcoal", "anthracite"), "grey"),
-    **dict.fromkeys(("bronze", "tan", "chocolate", "caramel", "mahogany", "wood", "oaken"), "brown"),
+    **dict.fromkeys(("bronze", "chocolate", "caramel", "mahogany", "wood", "oaken"), "brown"),
     **dict.fromkeys(("aqua", "aquamarine"), "teal"),
+    **dict.fromkeys(("cream", "creme", "vanilla", "sand", "khaki", "ecru"), "beige"),
+    **dict.fromkeys(("chartreuse",), "lime"),
     **dict.fromkeys(("steel", "iron", "aluminium", "aluminum", "tin"), "metallic"),
     **dict.fromkeys(("polished", "glazed", "lacquered", "porcelain", "plastic", "gleaming"), "glossy"),
     **dict.fromkeys(("mat", "unglazed", "rough"), "matte"),
+    **dict.fromkeys(("shining", "radiant", "luminescent", "fluorescent", "lit"), "glowing"),
     **dict.fromkeys(("spherical", "circular", "cylindrical"), "round"),
     **dict.fromkeys(("rectangular", "cubic", "boxlike"), "square"),
     **dict.fromkeys(("old fashioned", "classic"), "vintage"),
 }
 # Before a colour these name a shade of it, and the model knows one shade of each.
 SHADES = frozenset(
-    "dark darker light lighter bright pale deep pastel neon soft vivid muted sky royal baby hot forest jet snow".split()
+    "dark darker light lighter bright pale deep pastel soft vivid muted sky royal baby hot forest jet snow".split()
 )
 # Words that change nothing, so that nobody need be told of them.
 SILENT = (
     "to for it which have has having made from by as very quite so my your please make create generate give me show i "
     "want need there painted coloured colored colour color tone toned hued patterned pattern design style styled 3d "
     "model render rendering object asset prop game mesh lowpoly stylized stylised cartoon cartoonish cute simple "
-    "toy single nice beautiful pretty big large small little tiny huge giant detailed background camera orbits around "
-    "orbit turntable view video clip shot one some something anything thing"
-).split() + ["low poly", "high poly", "game ready", "high quality", "white background", "two tone", "two toned"]
+    "toy single set group collection bunch row image picture photo illustration drawing nice beautiful pretty big "
+    "large small little tiny huge giant detailed background camera orbits around orbit turntable view video clip shot "
+    "one some something anything thing"
+).split() + [
+    *("low poly", "high poly", "game ready", "high quality", "white background", "two tone", "two toned"),
+    *("well made", "as well"),
+]
 SENTENCE: dict[str, str] = {
     **dict.fromkeys("a an the its his her their this that these those".split(), "a"),
     **dict.fromkeys("is are in of was were :".split(), "is"),
     **dict.fromkeys(
-        "with whose on at near beside under behind above over holding wearing carrying plus but".split(), "with"
+        "with whose on upon onto atop at near beside alongside under underneath below beneath behind above over "
+        "holding wearing carrying plus but".split(),
+        "with",
     ),
     **dict.fromkeys(". , ; ! ?".split(), "with"),
     **dict.fromkeys("without no not except never non".split(), "not"),
     **dict.fromkeys("and or".split(), "and"),
 }
-NUMBERS = "two three four five six seven eight nine ten dozen pair couple several many few".split()
-_IRREGULAR = {"leaf": "leaves", "knife": "knives", "goose": "geese", "foot": "feet", "cactus": "cacti"}
+NUMBERS: dict[str, int] = {
+    "two": 2, "pair": 2, "couple": 2, "three": 3, "trio": 3, "four": 4, "quartet": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12,
+}  # fmt: skip
+SEVERAL = "several many few".split()
+# How one thing stands to another, and whether the two change places: "a chest under a duck" is a duck on a chest.
+RELATION_WORDS: dict[str, tuple[str, bool]] = {
+    **{relation: (relation, False) for relation in RELATIONS[1:]},
+    **{word: (relation, False) for relation, synonyms in RELATION_SYNONYMS.items() for word in synonyms},
+    **dict.fromkeys(("upon", "onto"), ("on", False)),
+    **dict.fromkeys(("under", "underneath", "below", "beneath"), ("on", True)),
+    **dict.fromkeys(("near", "alongside", "to the left of", "left of"), ("next to", False)),
+    **dict.fromkeys(("to the right of", "right of"), ("next to", True)),
+    **dict.fromkeys(("before", "ahead of"), ("in front of", False)),
+    "behind": ("in front of", True),
+    "and": ("next to", False),
+}
+POSTURES = frozenset("standing sitting seated lying resting perched perching parked placed set stacked put".split())
 
 
 @cache
 def category_nouns() -> dict[str, tuple[str, str, bool]]:
     """Map nouns to a category, a style ("" where the noun names none), and whether the noun is plural."""
     nouns = {noun: (name, "") for name, category in CATEGORIES.items() for noun in (name, *category.synonyms)} | KINDS
-    plurals = {_plural(noun): (*value, True) for noun, value in nouns.items()}
+    plurals = {plural(noun): (*value, True) for noun, value in nouns.items()}
     return plurals | {noun: (*value, False) for noun, value in nouns.items()}
 
 
@@ -229,7 +322,7 @@ def lexicon(category: str) -> dict[str, Meaning]:
             words |= {word.removeprefix("a "): (kind, value) for word in (value, *synonyms.get(value, ()))}
     words |= {word: ("patterned", pattern) for word, pattern in PATTERN_ADJECTIVES.items()}
     words[PATTERNS[0]] = ("patterned", PATTERNS[0])
-    words |= {word: ("number", word) for word in NUMBERS}
+    words |= {word: ("number", word) for word in (*NUMBERS, *SEVERAL)}
     words |= {word: (kind, word) for word, kind in SENTENCE.items()}
     words |= {style.replace("-", " "): ("style", style) for style in known.styles}
     return words | {known.main: ("main", known.main), known.second: ("second", known.second)}
@@ -238,7 +331,7 @@ def lexicon(category: str) -> dict[str, Meaning]:
 @cache
 def all_words() -> dict[str, bool]:
     """Map every single word of every category's lexicon to whether it says anything."""
-    words: dict[str, bool] = {}
+    words = dict.fromkeys((word for phrase in RELATION_WORDS for word in phrase.split()), True)
     for category in CATEGORIES:
         for phrase, (kind, _) in lexicon(category).items():
             words |= {word: words.get(word, False) or kind != "silent" for word in phrase.split()}
@@ -247,21 +340,8 @@ def all_words() -> dict[str, bool]:
 
 def _forms(noun: str) -> set[str]:
     """Return the singular, the plural and the adjective of a part: roof, roofs, roofed."""
-    singular = {plural: one for one, plural in _IRREGULAR.items()}.get(noun) or noun
+    singular = {many: one for one, many in IRREGULAR.items()}.get(noun, noun)
     if singular == noun and noun.endswith("s") and not noun.endswith("ss"):
         singular = noun[:-1]
     worn = {f"{singular}d"} if singular.endswith("e") else {f"{singular}ed", f"{singular}{singular[-1]}ed"}
-    return {noun, singular, _plural(singular), *worn}
-
-
-def _plural(noun: str) -> str:
-    *before, last = noun.split()
-    if last in _IRREGULAR:
-        last = _IRREGULAR[last]
-    elif last.endswith("man"):
-        last = f"{last[:-2]}en"
-    elif last.endswith("y") and last[-2] not in "aeiou":
-        last = f"{last[:-1]}ies"
-    else:
-        last += "es" if last.endswith(("s", "sh", "ch", "x")) else "s"
-    return " ".join((*before, last))
+    return {noun, singular, plural(singular), *worn}

@@ -12,30 +12,31 @@ from torch import Tensor
 
 
 def orbit_rope(
-    angles: Float[Tensor, " t"],
+    angles: Float[Tensor, "b t"],
     rows: Float[Tensor, " h"],
     cols: Float[Tensor, " w"],
     head_dim: int,
     theta: float = 100.0,
-) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+) -> tuple[Float[Tensor, "b 1 n d"], Float[Tensor, "b 1 n d"]]:
     """Return cos and sin for t*h*w tokens, d = head_dim / 2: a quarter for the angle, the rest for rows and columns.
 
-    `angles` in radians; `rows`, `cols` are token centres in latent cells (8 px), 0 at the image's centre.
+    `angles` in radians; `rows`, `cols` are token centres, 0 at the image's centre. The 1 stands for the heads.
     """
     half = head_dim // 2
     num_space = half * 3 // 8
     num_time = half - 2 * num_space
     harmonics = torch.arange(1, num_time + 1, dtype=torch.float32)
     frequencies = theta ** (-torch.arange(num_space, dtype=torch.float32) / num_space)
-    t, h, w = torch.meshgrid(angles.float(), rows.float(), cols.float(), indexing="ij")
+    harmonics, frequencies = harmonics.to(angles.device), frequencies.to(angles.device)
+    shape = (*angles.shape, len(rows), len(cols))
     phase = torch.cat(
         [
-            t.reshape(-1, 1) * harmonics,  # n num_time
-            h.reshape(-1, 1) * frequencies,  # n num_space
-            w.reshape(-1, 1) * frequencies,
+            (angles.float()[..., None] * harmonics)[:, :, None, None].expand(*shape, -1),  # b t h w num_time
+            (rows.float()[:, None] * frequencies)[:, None].expand(*shape, -1),  # b t h w num_space
+            (cols.float()[:, None] * frequencies).expand(*shape, -1),
         ],
-        dim=1,
-    )
+        dim=-1,
+    ).flatten(1, 3)[:, None]
     return phase.cos(), phase.sin()
 
 

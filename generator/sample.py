@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from .caption import expand
 from .clip import Clip
+from .condition import Condition, orbit_condition
 from .config import GenerateConfig
 from .data import Orbit, decode_depth
 from .dit import OrbitDiT
 from .flow import integrate
 from .rays import intrinsics, orbit_radius
-from .text import load_text_encoder
-from .train_dit import orbit_condition
+from .text import TextEncoder, load_text_encoder
 from .vae import SPACE, TIME, VideoAutoencoder
-from .weights import load_model, model_path
+from .vocabulary import understand
+from .weights import fingerprint, load_model, model_path, vocabulary
 
 
 @dataclass(frozen=True)
@@ -62,33 +62,29 @@ def generate(
     FileNotFoundError where there is no such model.
     """
     check(config)
-    caption = expand(prompt).text
     path = model_path(config.model)
-    vae, dit, _ = _load(path, path.stat().st_mtime_ns)
+    caption = understand(prompt, vocabulary(config.model)).text
+    vae, dit, _ = _load(path, fingerprint(path))
     orbit = Orbit(config.elevation_deg, config.fov_deg)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
-    text, mask = load_text_encoder()([caption, config.negative_prompt])
-    rays, angles = orbit_condition(orbit, config.num_frames, config.height, config.width, dit.config.patch)
-    rays, angles = torch.from_numpy(rays).float()[None], torch.from_numpy(angles).float()
+    size = (config.num_frames, config.height, config.width)
+    condition = make_condition([caption], config.negative_prompt, orbit, size, dit.config.patch, load_text_encoder())
     guide = Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
     with torch.inference_mode():
-        z = sample_latents(
-            dit,
-            noise,
-            text[:1],
-            mask[:1],
-            text[1:],
-            mask[1:],
-            rays,
-            angles,
-            guide,
-            config.steps,
-            config.shift,
-            progress,
-        )
+        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress)
         decoded = vae.decode(z).clamp(0, 1)[0]
     return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
+
+
+def make_condition(
+    captions: list[str], negative: str, orbit: Orbit, size: tuple[int, int, int], patch: int, encoder: TextEncoder
+) -> Condition:
+    """Say what clips should show, and from where; `size` is frames, height, width. On the encoder's device."""
+    text, mask = encoder([*captions, negative])
+    elevation, fov, start = torch.tensor([[orbit.elevation_deg], [orbit.fov_deg], [orbit.start_deg]]).to(text.device)
+    rays, angles = orbit_condition(elevation, fov, start, *size, patch)
+    return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
 
 
 def check(config: GenerateConfig) -> None:
@@ -117,38 +113,39 @@ def check(config: GenerateConfig) -> None:
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, _modified_ns: int) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
+def _load(path: Path, _fingerprint: tuple[int, ...]) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
     return load_model(path)
 
 
 def sample_latents(
     dit: OrbitDiT,
     noise: Float[Tensor, "b t c h w"],
-    text: Float[Tensor, "b l e"],
-    mask: Bool[Tensor, "b l"],
-    null_text: Float[Tensor, "1 l e"],
-    null_mask: Bool[Tensor, "1 l"],
-    rays: Float[Tensor, "#b t p q 12"],
-    angles: Float[Tensor, " t"],
+    condition: Condition,
     guide: Guide,
     steps: int,
     shift: float,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "b t c h w"]:
     """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch."""
-    b = len(noise)
-    both_text = torch.cat([text, null_text.expand(b, -1, -1)])
-    both_mask = torch.cat([mask, null_mask.expand(b, -1)])
-    both_rays = rays.expand(b, -1, -1, -1, -1).repeat(2, 1, 1, 1, 1)
+    b, c = len(noise), condition
+    text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
+    mask = torch.cat([c.text_mask, c.null_mask.expand(b, -1)])
+    rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
+    reference = None if c.reference is None else _twice(c.reference)
+    given = None if c.given is None else _twice(c.given)
 
     def velocity(z: Tensor, t: float) -> Tensor:
+        times = torch.full((2 * b,), t, device=z.device)
         if not guide.is_on(t):
-            return dit(z, torch.full((b,), t), text, mask, rays, angles)
-        times = torch.full((2 * b,), t)
-        v, v_null = dit(z.repeat(2, 1, 1, 1, 1), times, both_text, both_mask, both_rays, angles).chunk(2)
+            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
         return guide.velocity(z, t, v, v_null)
 
     return integrate(velocity, noise, steps, shift=shift, progress=progress)
+
+
+def _twice(x: Tensor) -> Tensor:
+    return torch.cat([x, x])
 
 
 def to_clip(decoded: Float[Tensor, "f 5 h w"], orbit: Orbit, fps: int, prompt: str, caption: str, seed: int) -> Clip:

@@ -35,7 +35,7 @@ AROUND = 29  # repeats around the axis, for the round wraps
 GLOSS = 30  # strength of the highlight
 METAL = 31  # 0 or 1
 GLOW = 32  # light of its own
-PART = 33  # 0 main part, 1 second part, 2 incidental
+PART = 33  # 0 main part, 1 second part, 2 incidental, 3 any part of the second object
 NUM_COLUMNS = 34
 
 

@@ -17,11 +17,12 @@ SUN_X, SUN_Y, SUN_Z = float(_SUN[0]), float(_SUN[1]), float(_SUN[2])
 # How a pattern lies on a solid: by the face that looks most towards it, around the z axis, or on a ball.
 WRAP_FLAT, WRAP_ROUND, WRAP_BALL = 0, 1, 2
 # Patterns, in the order of grammar.PATTERNS.
-PLAIN, BANDS, STRIPES, CHECKS, DOTS = 0, 1, 2, 3, 4
+PLAIN, BANDS, STRIPES, CHECKS, DOTS, ZIGZAGS = 0, 1, 2, 3, 4, 5
 
 OCCLUSION_REACH = 0.21  # how far away a surface still darkens a corner
 SHADOW_REACH = 1.7  # no shadow falls farther; the subject's radius is 1
 PENUMBRA = 0.1  # radius by which bounds grow when a shadow ray is culled; the shadow softens as 10 d / t
+TIE = 1e-3  # by which a face must look more towards an axis, so that rounding does not choose at 45 degrees
 NUM_BALL_DOTS = 26  # dots on a whole ball
 
 
@@ -161,9 +162,9 @@ def pattern_weight(row, x, y, z, nx, ny, nz):
             v = y * per_length
         else:
             u = math.atan2(y, x) * row[sdf.AROUND] / (2.0 * math.pi)
-    elif abs(nz) > abs(nx) and abs(nz) > abs(ny):
+    elif abs(nz) > max(abs(nx), abs(ny)) + TIE:
         v = y * per_length
-    elif abs(nx) > abs(ny):
+    elif abs(nx) > abs(ny) + TIE:
         u = y * per_length
     return _flat_pattern(pattern, u + 0.25, v + 0.25)
 
@@ -177,6 +178,9 @@ def _flat_pattern(pattern, u, v):
         return 1.0 if across > 0.5 else 0.0
     if pattern == CHECKS:
         return 1.0 if (across > 0.5) != (up > 0.5) else 0.0
+    if pattern == ZIGZAGS:
+        up += abs(across - 0.5)
+        return 1.0 if up - math.floor(up) > 0.5 else 0.0
     u, v = across - 0.25, up - 0.25  # one dot at the origin: u and v carry a quarter of a period
     u, v = u - math.floor(u + 0.5), v - math.floor(v + 0.5)
     return 1.0 if u * u + v * v < 0.085 else 0.0

@@ -10,12 +10,11 @@ from PIL import Image
 
 from .data import Orbit
 from .dit import OrbitDiT
-from .sample import Guide, sample_latents
+from .sample import Guide, make_condition, sample_latents
 from .text import TextEncoder
-from .train_dit import orbit_condition
 from .vae import SPACE, TIME, VideoAutoencoder
 
-CAPTIONS = (
+CAPTIONS = [
     "A 3D model of a round mug, matte. The body is plain red. The handle is blue.",
     "A 3D model of a wooden dining chair, matte. The seat is plain green. The legs are black.",
     "A 3D model of a sports car, glossy. The body is plain yellow. The cabin is black.",
@@ -24,7 +23,7 @@ CAPTIONS = (
     "A 3D model of a boxy robot, metallic. The body is plain grey. The limbs are red.",
     "A 3D model of a sitting cat, matte. The fur is plain orange. The paws are white.",
     "a treasure chest",
-)
+]
 SHOWN_FRAMES = 8
 STEPS, GUIDANCE = 20, 4.0
 
@@ -34,23 +33,10 @@ def write_sheet(
     path: Path, vae: VideoAutoencoder, dit: OrbitDiT, encoder: TextEncoder, num_frames: int, size: int
 ) -> None:
     """Write a PNG with one caption a row and frames of its orbit side by side, colour on white."""
-    text, mask = encoder([*CAPTIONS, ""])
-    rays, angles = orbit_condition(Orbit(15.0, 40.0), num_frames, size, size, dit.config.patch)
     shape = (len(CAPTIONS), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(text)
-    z = sample_latents(
-        dit,
-        noise,
-        text[:-1],
-        mask[:-1],
-        text[-1:],
-        mask[-1:],
-        torch.from_numpy(rays)[None].to(text),
-        torch.from_numpy(angles).to(text),
-        Guide(GUIDANCE, 0.1, 0.95),
-        STEPS,
-        1.5,
-    )
+    condition = make_condition(CAPTIONS, "", Orbit(15.0, 40.0), (num_frames, size, size), dit.config.patch, encoder)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(condition.text)
+    z = sample_latents(dit, noise, condition, Guide(GUIDANCE, 0.1, 0.95), STEPS, 1.5)
     frames = vae.decode(z)[:, :: max(num_frames // SHOWN_FRAMES, 1), :3].clamp(0, 1).cpu()
     sheet = rearrange(frames, "b f c h w -> (b h) (f w) c")
     Image.fromarray((sheet * 255).round().to(torch.uint8).numpy()).save(path)

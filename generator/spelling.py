@@ -36,9 +36,17 @@ def meant(word: str) -> str:
     """Return the known word that a typing error stands for; a known word, or an English word unknown here, stays."""
     if len(word) < 3 or not word.isalpha() or word in all_words() or word in _english():
         return word
-    known = sorted(other for other, says in all_words().items() if says and len(other) > 2)
-    swapped = [other for other in known if other[0] == word[0] and sorted(other) == sorted(word)]
-    return (swapped or difflib.get_close_matches(word, known, 1, 0.75) or [word])[0]
+    known = sorted(other for other, says in all_words().items() if says and len(other) > 2 and other[0] == word[0])
+    swapped = [other for other in known if sorted(other) == sorted(word)]
+    near = [other for other in known if _is_one_edit(word, other)]
+    return (swapped or difflib.get_close_matches(word, near, 1) or [word])[0]
+
+
+def _is_one_edit(word: str, other: str) -> bool:
+    """Tell whether one letter more, less or other makes one word of the other."""
+    start = next((i for i, (a, b) in enumerate(zip(word, other)) if a != b), min(len(word), len(other)))
+    ends = {(0, 1), (1, 0), (1, 1)}
+    return any(word[start + skip :] == other[start + jump :] for skip, jump in ends)
 
 
 @cache
@@ -48,18 +56,13 @@ def _english() -> frozenset[str]:
 
 
 @cache
-def nearest_category(text: str) -> str:
-    """Return the category whose nouns are nearest in meaning."""
-    names, vectors = _category_vectors()
-    return names[int((vectors @ load_text_encoder().embed([_sentence(text)])[0]).argmax())]
-
-
-@cache
-def _category_vectors() -> tuple[tuple[str, ...], Float[Tensor, "n 384"]]:
-    nouns = [(name, noun) for name, category in CATEGORIES.items() for noun in (name, *category.synonyms)]
+def nearest(noun: str, categories: tuple[str, ...]) -> str:
+    """Return the category, of those listed, that is nearest in meaning."""
+    nouns = [(name, noun) for name in categories for noun in (name, *CATEGORIES[name].synonyms)]
     vectors = load_text_encoder().embed([_sentence(noun) for _, noun in nouns])
-    means = [vectors[[name == category for name, _ in nouns]].mean(0) for category in CATEGORIES]
-    return tuple(CATEGORIES), nn.functional.normalize(torch.stack(means), dim=1)
+    means = torch.stack([vectors[[name == category for name, _ in nouns]].mean(0) for category in categories])
+    likeness = nn.functional.normalize(means, dim=1) @ load_text_encoder().embed([_sentence(noun)])[0]
+    return categories[int(likeness.argmax())]
 
 
 def _sentence(noun: str) -> str:

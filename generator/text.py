@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 WIDTH = 384
-MAX_TOKENS = 32
+MAX_TOKENS = 48
 # The file that sentence-transformers published; another package of the same name would not carry it.
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -28,20 +28,29 @@ class TextEncoder(nn.Module):
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.model = AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
 
-    @torch.no_grad()
-    def forward(self, texts: list[str]) -> tuple[Float[Tensor, "b l 384"], Bool[Tensor, "b l"]]:
-        """Return token states and which of them are words; l is MAX_TOKENS, longer texts are cut."""
+    def tokenize(self, texts: list[str]) -> Int[Tensor, "b l"]:
+        """Return the numbers of the word pieces, 0 after the last one; l is MAX_TOKENS, longer texts are cut."""
         tokens = self.tokenizer(
             texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
+        return tokens.input_ids
+
+    @torch.no_grad()
+    def encode(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b l 384"], Bool[Tensor, "b l"]]:
+        """Return the states of tokens, on the encoder's device, and which of them are words."""
         tokens = tokens.to(next(self.model.parameters()).device)
-        # Words past the batch's longest text need no computing.
-        longest = int(tokens.attention_mask.sum(1).max())
-        states = self.model(
-            input_ids=tokens.input_ids[:, :longest], attention_mask=tokens.attention_mask[:, :longest]
-        ).last_hidden_state
-        states = nn.functional.pad(states, (0, 0, 0, MAX_TOKENS - longest))
-        return states, tokens.attention_mask.bool()
+        mask = tokens != 0
+        states = self.model(input_ids=tokens, attention_mask=mask.to(tokens.dtype)).last_hidden_state
+        return states, mask
+
+    @torch.no_grad()
+    def forward(self, texts: list[str]) -> tuple[Float[Tensor, "b l 384"], Bool[Tensor, "b l"]]:
+        """Return token states and which of them are words; l is MAX_TOKENS, longer texts are cut."""
+        tokens = self.tokenize(texts)
+        longest = int((tokens != 0).sum(1).max())  # words past the batch's longest text need no computing
+        states, mask = self.encode(tokens[:, :longest])
+        pad = MAX_TOKENS - longest
+        return nn.functional.pad(states, (0, 0, 0, pad)), nn.functional.pad(mask, (0, pad))
 
     def embed(self, texts: list[str]) -> Float[Tensor, "b 384"]:
         """Return unit sentence vectors: the mean of the words' states."""

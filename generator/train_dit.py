@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
+from functools import cached_property
 
-import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from .data import Orbit, Sample, read_samples
+from .condition import orbit_condition
+from .data import NUM_CAPTIONS, Sample
 from .dit import OrbitDiT
-from .flow import interpolate, sample_times
-from .rays import frame_pairs, intrinsics, latent_angles, plucker_rays
-from .text import TextEncoder
-from .vae import SPACE, VideoAutoencoder
-from .words import sample_caption
+from .flow import interpolate, noise_like, sample_times
+from .text import MAX_TOKENS, TextEncoder
+from .vae import SPACE, TIME, VideoAutoencoder
 
 
-@dataclass(frozen=True)
+@dataclass
 class LatentClips:
-    """All training clips as latents [N,T,C,h,w] in half precision, with what they show."""
+    """Training clips as latents in half precision, and what they show, as numbers."""
 
-    z: np.ndarray
-    samples: list[Sample]
-    num_frames: int
-    size: int
+    z: Float[Tensor, "n t c h w"]
+    still: Float[Tensor, "n c h w"]
+    """Of the first frame alone, its depth unknown: what a picture gives."""
+    tokens: Int[Tensor, "n k l"]
+    """Of the captions."""
+    edit: Int[Tensor, "n l"]
+    """Of the instruction that makes the clip from the one before it; zeros where it is no edit."""
+    camera: Float[Tensor, "n 3"]
+    """Elevation, field of view, start, in degrees."""
+
+    @cached_property
+    def edits(self) -> Int[Tensor, " e"]:
+        """The clips that are edits; on the CPU, where clips are drawn."""
+        return self.edit.any(1).nonzero()[:, 0].cpu()
+
+    @staticmethod
+    def concatenate(parts: list[LatentClips]) -> LatentClips:
+        """Join shards."""
+        return LatentClips(*(torch.cat(tensors) for tensors in zip(*(part.tensors().values() for part in parts))))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the fields by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -38,69 +56,117 @@ class Batch:
     text_mask: Tensor
     rays: Tensor
     angles: Tensor
+    reference: Tensor | None = None
+    given: Tensor | None = None
 
 
-def orbit_condition(
-    orbit: Orbit, num_frames: int, height: int, width: int, patch: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rays [F/2, h, w, 12] of each token and the angle [F/2] of each latent frame."""
-    c2w = orbit.c2w(num_frames)
-    rays = plucker_rays(intrinsics(orbit.fov_deg, height, width), c2w, height, width, SPACE * patch)
-    return frame_pairs(rays), latent_angles(c2w)
+@dataclass(frozen=True)
+class Mixture:
+    """How often what is said and given."""
+
+    caption_drop: float = 0.1
+    """Captions left empty."""
+    picture_share: float = 0.0
+    """Clips whose first frame is given."""
+    edit_share: float = 0.0
+    """Clips that are made from another."""
 
 
 @torch.no_grad()
-def encode_shard(vae: VideoAutoencoder, path: Path, to_path: Path, batch: int, device: torch.device) -> None:
-    """Write the latents of one shard as float16, unless they are there."""
-    from .train_vae import to_model
-
-    if to_path.exists():
-        return
-    clips = np.load(path, mmap_mode="r")
-    parts = [
-        vae.encode(to_model(np.array(clips[i : i + batch]), device)).half().cpu().numpy()
-        for i in range(0, len(clips), batch)
-    ]
-    partial = to_path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, np.concatenate(parts))
-    partial.replace(to_path)
+def encode_clips(
+    vae: VideoAutoencoder, clips: Float[Tensor, "b f 5 h w"]
+) -> tuple[Float[Tensor, "b t c h8 w8"], Float[Tensor, "b c h8 w8"]]:
+    """Return the latents of clips and of their first frames alone, in half precision."""
+    return vae.encode(clips).half(), encode_picture(vae, clips[:, 0, :4]).half()
 
 
-def load_latents(latents: list[Path], shards: list[Path], num_frames: int, size: int) -> LatentClips:
-    z = np.concatenate([np.load(path) for path in latents])
-    return LatentClips(z, [sample for path in shards for sample in read_samples(path)], num_frames, size)
+def encode_picture(vae: VideoAutoencoder, picture: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b c h8 w8"]:
+    """Return the latent of colour and alpha as a clip that stands still and whose depth says nothing."""
+    frame = torch.cat([picture, torch.full_like(picture[:, :1], 0.5)], dim=1)
+    return vae.encode(frame[:, None].expand(-1, TIME, -1, -1, -1))[:, 0]
 
 
-def draw_batch(
+def describe(
+    samples: list[Sample], encoder: TextEncoder
+) -> tuple[Int[Tensor, "n k l"], Int[Tensor, "n l"], Float[Tensor, "n 3"]]:
+    """Return the tokens of captions and edits, and the cameras, of some samples."""
+    captions = [caption for sample in samples for caption in sample.captions]
+    tokens = encoder.tokenize(captions).to(torch.int16).view(len(samples), NUM_CAPTIONS, MAX_TOKENS)
+    edit = torch.zeros(len(samples), MAX_TOKENS, dtype=torch.int16)
+    edited = [i for i, sample in enumerate(samples) if sample.edit]
+    if edited:
+        edit[edited] = encoder.tokenize([samples[i].edit for i in edited]).to(torch.int16)
+    orbits = [sample.orbit for sample in samples]
+    return tokens, edit, torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits])
+
+
+def draw_batches(
     clips: LatentClips,
     encoder: TextEncoder,
-    rng: np.random.Generator,
+    num: int,
     size: int,
-    caption_drop: float,
+    mixture: Mixture,
     patch: int,
     device: torch.device,
-) -> Batch:
-    """Draw clips at random, with new captions; some captions are empty, which teaches guidance its null."""
-    index = rng.integers(len(clips.z), size=size)
-    samples = [clips.samples[i] for i in index]
-    captions = ["" if rng.random() < caption_drop else sample_caption(sample.attributes, rng) for sample in samples]
-    text, text_mask = encoder(captions)
-    conditions = [orbit_condition(sample.orbit, clips.num_frames, clips.size, clips.size, patch) for sample in samples]
-    return Batch(
-        z=torch.from_numpy(clips.z[index]).float().to(device),
-        text=text.to(device),
-        text_mask=text_mask.to(device),
-        rays=torch.from_numpy(np.stack([rays for rays, _ in conditions])).float().to(device),
-        angles=torch.from_numpy(conditions[0][1]).float().to(device),
-    )
+    generator: torch.Generator,
+) -> list[Batch]:
+    """Draw the clips of `num` steps at random, with one of their captions, read all at once.
+
+    Some captions are empty, which teaches guidance its null. The last share of each batch are edits: an instruction,
+    and the clip that it is given for as reference.
+    """
+    store = clips.z.device
+    edits = clips.edits if mixture.edit_share > 0 else clips.edits[:0]
+    num_edits = round(size * mixture.edit_share) if len(edits) else 0
+    is_edit = torch.arange(size) >= size - num_edits
+    index = torch.randint(len(clips.z), (num, size), generator=generator)
+    if num_edits:
+        index[:, is_edit] = edits[torch.randint(len(edits), (num, num_edits), generator=generator)]
+    caption = torch.randint(NUM_CAPTIONS, (num, size), generator=generator)
+    is_empty = torch.rand(num, size, generator=generator) < mixture.caption_drop
+    with_picture = (torch.rand(num, size, generator=generator) < mixture.picture_share) & ~is_edit
+
+    index, caption = index.to(store), caption.to(store)
+    tokens = clips.tokens[index, caption]
+    tokens = torch.where(is_edit.to(store)[:, None], clips.edit[index], tokens)
+    null = encoder.tokenize([""])[0].to(store, tokens.dtype)
+    tokens = torch.where(is_empty.to(store)[..., None], null, tokens)
+    text, text_mask = encoder.encode(tokens.flatten(0, 1).to(device).long())
+    text, text_mask = text.unflatten(0, (num, size)), text_mask.unflatten(0, (num, size))
+    has_reference = mixture.picture_share > 0 or num_edits > 0
+    batches = []
+    for step in range(num):
+        z = clips.z[index[step]].to(device).float()
+        _, t, _, h, w = z.shape
+        elevation, fov, start = clips.camera[index[step]].to(device).unbind(1)
+        rays, angles = orbit_condition(elevation, fov, start, t * TIME, h * SPACE, w * SPACE, patch)
+        reference = given = None
+        if has_reference:
+            reference = torch.zeros_like(z)
+            reference[:, 0] = clips.still[index[step]].to(device).float()
+            given = torch.zeros(size, t, dtype=torch.bool, device=device)
+            given[:, 0] = with_picture[step].to(device)
+            if num_edits:
+                reference[-num_edits:] = clips.z[index[step, -num_edits:] - 1].to(device).float()
+                given[-num_edits:] = True
+        batches.append(Batch(z, text[step], text_mask[step], rays, angles, reference, given))
+    return batches
 
 
 def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
     """Mean squared error of the velocity eps - z at random times (rectified flow)."""
     t = sample_times(len(batch.z), generator, time_shift).to(batch.z)
-    eps = torch.randn(batch.z.shape, generator=generator).to(batch.z)
-    v = dit(interpolate(batch.z, eps, t), t, batch.text, batch.text_mask, batch.rays, batch.angles)
+    eps = noise_like(batch.z, generator)
+    v = dit(
+        interpolate(batch.z, eps, t),
+        t,
+        batch.text,
+        batch.text_mask,
+        batch.rays,
+        batch.angles,
+        batch.reference,
+        batch.given,
+    )
     return (v.float() - (eps - batch.z)).square().mean()
 
 

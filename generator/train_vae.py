@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from einops import rearrange, reduce
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from .flow import noise_like
 from .vae import VideoAutoencoder
 
 LATENT_NOISE = 0.05  # of raw latents, in half of the clips: the decoder must bear what a sampler gets slightly wrong
 FOREGROUND_WEIGHT = 3.0  # the subject covers about a quarter of the frame
 
 
-def to_model(clips: np.ndarray, device: torch.device) -> Float[Tensor, "b f 5 h w"]:
-    """Turn stored clips uint8 [b,F,H,W,5] into the autoencoder's input in [0,1]."""
-    return rearrange(torch.from_numpy(clips).to(device), "b f h w c -> b f c h w").float() / 255
+def to_model(clips: UInt8[Tensor, "b f h w 5"], device: torch.device) -> Float[Tensor, "b f 5 h w"]:
+    """Turn stored clips into the autoencoder's input in [0,1]."""
+    return rearrange(clips.to(device), "b f h w c -> b f c h w").float() / 255
 
 
 def channel_weights(x: Float[Tensor, "b f 5 h w"]) -> Float[Tensor, "b f 5 h w"]:
@@ -41,7 +41,7 @@ def vae_loss(vae: VideoAutoencoder, x: Tensor, generator: torch.Generator) -> Te
     """Loss of one batch of clips [b,f,5,h,w]. Trains on raw latents: the statistics are measured afterwards."""
     z = vae.encoder(2 * x - 1)
     noisy = (torch.rand(len(z), 1, 1, 1, 1, generator=generator) < 0.5).to(z) * LATENT_NOISE
-    noise = torch.randn(z.shape, generator=generator).to(z)
+    noise = noise_like(z, generator)
     y = vae.decoder(z + noisy * noise) / 2 + 0.5
     return reconstruction_loss(y.float(), x) + 1e-4 * z.float().square().mean()
 

@@ -1,9 +1,13 @@
-"""The weights that ship with the package: one safetensors file a model (bf16), its settings inside, a card beside."""
+"""The weights that ship with the package: a model's safetensors (bf16), its settings inside, a card beside.
+
+NAME.safetensors is one file, or, above 15 MB, stands for NAME-1-of-3.safetensors and so on.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -15,17 +19,34 @@ from safetensors.torch import save_file
 from .config import DitConfig, VaeConfig
 from .dit import OrbitDiT
 from .vae import VideoAutoencoder
+from .vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parent / "weights"
+MAX_BYTES = 15_000_000  # of one file; hosts of code refuse large ones
 
 
 def model_path(model: str) -> Path:
     """Return the file of an embedded model's name or of a path; FileNotFoundError where there is none."""
     path = Path(model) if model.endswith(".safetensors") else FOLDER / f"{model}.safetensors"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors"))) or "none"
+    if not shards(path):
+        names = {re.sub(r"-\d+-of-\d+$", "", file.stem) for file in FOLDER.glob("*.safetensors")}
+        known = ", ".join(sorted(names)) or "none"
         raise FileNotFoundError(f"There is no model {model!r}; embedded are: {known}. A path must end in .safetensors.")
     return path
+
+
+def shards(path: Path) -> list[Path]:
+    """Return the files that NAME.safetensors stands for; none where one is missing."""
+    if path.is_file():
+        return [path]
+    parts = {int(file.stem.split("-")[-3]): file for file in path.parent.glob(f"{path.stem}-*-of-*.safetensors")}
+    wanted = max((int(file.stem.split("-")[-1]) for file in parts.values()), default=0)
+    return [parts[i] for i in range(1, wanted + 1)] if set(parts) == set(range(1, wanted + 1)) else []
+
+
+def fingerprint(path: Path) -> tuple[int, ...]:
+    """Return numbers that change when the files do."""
+    return tuple(file.stat().st_mtime_ns for file in shards(path))
 
 
 def card(model: str) -> dict:
@@ -33,7 +54,17 @@ def card(model: str) -> dict:
     path = model_path(model)
     beside = path.with_suffix(".json")
     known = json.loads(beside.read_text()) if beside.is_file() else {"licence": "unknown", "scores": {}}
-    return {"name": path.stem, **known, "sha256": _sha256(path, path.stat().st_mtime_ns)}
+    return {"name": path.stem, **known, "sha256": _sha256(path, fingerprint(path))}
+
+
+def vocabulary(model: str) -> Vocabulary | None:
+    """Return what a model has learnt to make; None where its card does not say that it is less than the grammar."""
+    known = card(model).get("vocabulary")
+    if known is None:
+        return None
+    names = ("categories", "colors", "patterns", "materials")
+    words = {name: tuple(known[name]) for name in names}
+    return Vocabulary(**words, several=known.get("several", False), free=known.get("free", False))
 
 
 def write_card(path: Path, scores: dict, compute: dict, data: str) -> None:
@@ -50,8 +81,8 @@ def write_card(path: Path, scores: dict, compute: dict, data: str) -> None:
 
 
 @cache
-def _sha256(path: Path, _modified_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(path: Path, _fingerprint: tuple[int, ...]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in shards(path))).hexdigest()
 
 
 def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[str, int]) -> None:
@@ -60,16 +91,29 @@ def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[
     tensors |= {f"dit.{name}": value for name, value in dit.state_dict().items()}
     tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}
     metadata = {"vae": asdict(vae.config), "dit": asdict(dit.config), "settings": settings}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {name: json.dumps(value) for name, value in metadata.items()})
-    partial.replace(path)
+    header = {name: json.dumps(value) for name, value in metadata.items()}
+    parts: list[dict[str, torch.Tensor]] = [{}]
+    for name, value in tensors.items():
+        if parts[-1] and sum(part.nbytes for part in parts[-1].values()) + value.nbytes > MAX_BYTES:
+            parts.append({})
+        parts[-1][name] = value
+    names = [path.stem] if len(parts) == 1 else [f"{path.stem}-{i + 1}-of-{len(parts)}" for i in range(len(parts))]
+    for known in shards(path):
+        if known.stem not in names:
+            known.unlink()
+    for name, part in zip(names, parts):
+        partial = path.with_name(f"{name}.partial")
+        save_file(part, partial, header)
+        partial.replace(path.with_name(f"{name}.safetensors"))
 
 
 def load_model(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
     """Read what `save_model` wrote, as float32 on the CPU."""
-    with safe_open(path, "pt") as file:
-        metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
+    tensors, metadata = {}, {}
+    for part in shards(path):
+        with safe_open(part, "pt") as file:
+            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            tensors |= {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no dict)
     if not {"vae", "dit", "settings"} <= metadata.keys():
         raise ValueError(f"{path} is not a model of vid2three: its header lacks the settings.")
     vae = VideoAutoencoder(VaeConfig(**{**metadata["vae"], "widths": tuple(metadata["vae"]["widths"])}))

@@ -1,13 +1,16 @@
-"""The words for attributes: captions at three levels, with synonyms, in which what is dropped stays free.
+"""The words for attributes: captions at three levels, with synonyms, in which what is dropped stays free; and edits.
 
 Re-captioning at several lengths: Betker et al., "Improving Image Generation with Better Captions" (DALL-E 3).
+Pairs of one scene with one attribute changed: InstructPix2Pix, arXiv:2211.09800.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from generator.grammar import CATEGORIES, PATTERNS, Attributes, pattern_color
+from generator.grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, Attributes, is_held_out, pattern_color
 
 COLOR_SYNONYMS: dict[str, tuple[str, ...]] = {
     "red": ("crimson", "scarlet"),
@@ -22,19 +25,31 @@ COLOR_SYNONYMS: dict[str, tuple[str, ...]] = {
     "grey": ("gray", "silver"),
     "brown": ("chestnut", "wooden"),
     "teal": ("turquoise", "cyan"),
+    "beige": ("tan", "sandy"),
+    "lime": ("lime green",),
 }
 MATERIAL_SYNONYMS: dict[str, tuple[str, ...]] = {
     "matte": ("dull", "clay"),
     "glossy": ("shiny", "ceramic"),
     "metallic": ("metal", "chrome"),
+    "glowing": ("luminous", "neon"),
 }
 PATTERN_SYNONYMS: dict[str, tuple[str, ...]] = {
     "horizontal stripes": ("horizontal bands", "rings"),
     "vertical stripes": ("stripes",),
     "checks": ("a checkered pattern",),
     "polka dots": ("dots", "spots"),
+    "zigzags": ("a zigzag pattern", "chevrons"),
+}
+RELATION_SYNONYMS: dict[str, tuple[str, ...]] = {
+    "on": ("on top of", "atop"),
+    "next to": ("beside", "by"),
 }
 SYNONYM_SHARE = 0.25
+COUNTS = ("", "one", "two", "three", "four")
+
+ALL = frozenset(("style", "color", "second", "pattern", "material", "other_style", "other_color"))
+"""The attributes that a caption may leave out; count and relation are always said."""
 
 # How often a caption of each level says each attribute.
 _SAYS = {
@@ -48,16 +63,17 @@ _LEVELS, _LEVEL_SHARES = ("short", "medium", "long"), (0.2, 0.3, 0.5)
 def sample_caption(attributes: Attributes, rng: np.random.Generator) -> str:
     """Write a caption of a random level with random attributes left out and some words replaced by synonyms."""
     level = str(rng.choice(_LEVELS, p=_LEVEL_SHARES))
-    said = {name for name, share in _SAYS[level].items() if rng.random() < share}
+    shares = _SAYS[level]
+    said = {name for name in sorted(ALL) if rng.random() < shares[name.removeprefix("other_")]}
     return long_caption(attributes, said, rng) if level == "long" else phrase(attributes, said, rng)
 
 
-def phrase(attributes: Attributes, said: set[str], rng: np.random.Generator | None = None) -> str:
-    """Write a noun phrase: "a glossy red round mug with white polka dots and a blue handle".
+def phrase(attributes: Attributes, said: set[str] | frozenset[str], rng: np.random.Generator | None = None) -> str:
+    """Write a noun phrase: "a glossy red round mug with white polka dots and a blue handle, on a wide yellow table".
 
-    `said` names the attributes to mention, of style, color, second, pattern, material; no rng means no synonyms.
+    `said` names the attributes to mention, of ALL; no rng means no synonyms.
     """
-    category = CATEGORIES[attributes.category]
+    count, second = attributes.count, CATEGORIES[attributes.category].second
     words = [
         _one_of(attributes.material, MATERIAL_SYNONYMS, rng) if "material" in said else "",
         _one_of(attributes.color, COLOR_SYNONYMS, rng) if "color" in said else "",
@@ -66,39 +82,60 @@ def phrase(attributes: Attributes, said: set[str], rng: np.random.Generator | No
     ]
     details = []
     if "pattern" in said and attributes.pattern != PATTERNS[0]:
-        details.append(f"{pattern_color(attributes.color, attributes.pattern)} {_pattern(attributes, rng)}")
+        details.append(_colored_pattern(attributes, rng))
     if "second" in said:
-        details.append(article(f"{_one_of(attributes.second_color, COLOR_SYNONYMS, rng)} {category.second}"))
-    text = article(" ".join(word for word in words if word))
-    return f"{text} with {' and '.join(details)}" if details else text
+        part = f"{_one_of(attributes.second_color, COLOR_SYNONYMS, rng)} {second}"
+        details.append(article(part) if count == 1 else _times(part, count))
+    text = _numbered(" ".join(word for word in words if word), count)
+    if details:
+        text += f" with {' and '.join(details)}"
+    if not attributes.relation:
+        return text
+    color = _one_of(attributes.other_color, COLOR_SYNONYMS, rng) if "other_color" in said else ""
+    other = _other(attributes, said, _noun(attributes.other_category, rng), color)
+    comma = "," if details else ""
+    return f"{text}{comma} {_one_of(attributes.relation, RELATION_SYNONYMS, rng)} {other}"
 
 
-def long_caption(attributes: Attributes, said: set[str] | None = None, rng: np.random.Generator | None = None) -> str:
+def long_caption(
+    attributes: Attributes, said: set[str] | frozenset[str] = ALL, rng: np.random.Generator | None = None
+) -> str:
     """Write the long form: "A 3D model of a round mug, glossy. The body is red with white checks. The handle is blue."
 
-    Without `said` everything is said; this is the form in which the model is asked.
+    Several: "A 3D model of two round mugs, glossy. The bodies are red with white checks. The handles are blue." Two in
+    a relation: "A 3D model of a round mug on a long table, glossy. ... The table is brown."
+    Where everything is said this is the form in which the model is asked.
     """
-    said = {"style", "color", "second", "pattern", "material"} if said is None else said
-    category = CATEGORIES[attributes.category]
+    count, category = attributes.count, CATEGORIES[attributes.category]
     noun = _noun(attributes.category, rng)
-    text = f"A 3D model of {article(f'{attributes.style} {noun}' if 'style' in said else noun)}"
+    text = _numbered(f"{attributes.style} {noun}" if "style" in said else noun, count)
+    other = _noun(attributes.other_category, rng) if attributes.relation else ""
+    if other:
+        text += f" {_one_of(attributes.relation, RELATION_SYNONYMS, rng)} {_other(attributes, said, other, '')}"
+    text = f"A 3D model of {text}"
     text += f", {_one_of(attributes.material, MATERIAL_SYNONYMS, rng)}." if "material" in said else "."
     main = [_one_of(attributes.color, COLOR_SYNONYMS, rng)] if "color" in said else []
     if "pattern" in said:
         if attributes.pattern == PATTERNS[0]:
             main.insert(0, "plain")
         else:
-            main.append(f"with {pattern_color(attributes.color, attributes.pattern)} {_pattern(attributes, rng)}")
+            main.append(f"with {_colored_pattern(attributes, rng)}")
     if main:
-        text += f" The {category.main} {_verb(category.main)} {' '.join(main)}."
+        text += f" The {_is(_times(category.main, count))} {' '.join(main)}."
     if "second" in said:
-        color = _one_of(attributes.second_color, COLOR_SYNONYMS, rng)
-        text += f" The {category.second} {_verb(category.second)} {color}."
+        text += f" The {_is(_times(category.second, count))} {_one_of(attributes.second_color, COLOR_SYNONYMS, rng)}."
+    if other and "other_color" in said:
+        text += f" The {_is(other)} {_one_of(attributes.other_color, COLOR_SYNONYMS, rng)}."
     return text
 
 
+def _other(attributes: Attributes, said: set[str] | frozenset[str], noun: str, color: str) -> str:
+    style = attributes.other_style if "other_style" in said else ""
+    return article(" ".join(word for word in (color, style, noun) if word))
+
+
 def _one_of(word: str, synonyms: dict[str, tuple[str, ...]], rng: np.random.Generator | None) -> str:
-    if rng is None or rng.random() >= SYNONYM_SHARE:
+    if rng is None or word not in synonyms or rng.random() >= SYNONYM_SHARE:
         return word
     return str(rng.choice(synonyms[word]))
 
@@ -114,17 +151,140 @@ def _pattern(attributes: Attributes, rng: np.random.Generator | None) -> str:
     return _one_of(attributes.pattern, PATTERN_SYNONYMS, rng).removeprefix("a ")
 
 
+def _colored_pattern(attributes: Attributes, rng: np.random.Generator | None) -> str:
+    return article(f"{pattern_color(attributes.color, attributes.pattern)} {_pattern(attributes, rng)}")
+
+
+# Singular and plural
+
+MASS_NOUNS = frozenset(("fur", "icing", "wax", "dough", "trim", "foliage", "hair", "wool"))
+IRREGULAR = (
+    {"leaf": "leaves", "knife": "knives", "shelf": "shelves", "wolf": "wolves", "scarf": "scarves"}
+    | {"goose": "geese", "foot": "feet", "tooth": "teeth", "mouse": "mice", "cactus": "cacti"}
+    | {word: word for word in ("aircraft", "spacecraft", "fish", "sheep", "deer")}
+)
+_PLURALS = frozenset(IRREGULAR.values()) - frozenset(IRREGULAR)
+
+
+def plural(noun: str) -> str:
+    """Return the plural of words whose last is a singular noun."""
+    *before, last = noun.split()
+    stem = next((stem for stem in IRREGULAR if last.endswith(stem)), "")
+    if stem:
+        last = last.removesuffix(stem) + IRREGULAR[stem]
+    elif last.endswith("man"):
+        last = f"{last[:-2]}en"
+    elif last.endswith("y") and last[-2] not in "aeiou":
+        last = f"{last[:-1]}ies"
+    else:
+        last += "es" if last.endswith(("s", "sh", "ch", "x")) else "s"
+    return " ".join((*before, last))
+
+
 def article(words: str) -> str:
-    """Put "a" or "an" before words whose last is singular."""
-    if _is_plural(words):
+    """Put "a" or "an" before words whose last is a noun that is counted and singular."""
+    if _is_plural(words) or _last(words) in MASS_NOUNS:
         return words
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def _verb(noun: str) -> str:
-    return "are" if _is_plural(noun) else "is"
+def _numbered(words: str, count: int) -> str:
+    return article(words) if count == 1 else f"{COUNTS[count]} {_times(words, count)}"
 
 
-def _is_plural(noun: str) -> bool:
-    """Tell whether a noun of the vocabulary is plural."""
-    return noun.endswith("s") and not noun.endswith(("ss", "us"))
+def _times(words: str, count: int) -> str:
+    """Return a thing or a part as it is called where there are so many."""
+    is_kept = count == 1 or _is_plural(words) or _last(words) in MASS_NOUNS
+    return words if is_kept else plural(words)
+
+
+def _is(noun: str) -> str:
+    return f"{noun} are" if _is_plural(noun) else f"{noun} is"
+
+
+def _is_plural(words: str) -> bool:
+    """Tell whether the last word, a noun of the vocabulary, is plural."""
+    return _last(words) in _PLURALS or (words.endswith("s") and not words.endswith(("ss", "us")))
+
+
+def _last(words: str) -> str:
+    return words.split()[-1]
+
+
+# Edits: one attribute changed, and what one would type to have it changed
+
+_EDITS = {
+    "color": (
+        "make the {noun} {color}",
+        "change the {noun} to {color}",
+        "paint the {noun} {color}",
+        "turn the {noun} {color}",
+        "color the {noun} {color}",
+        "the {noun} should be {color}",
+        "make {it} {color}",
+        "paint {it} {color}",
+    ),
+    "pattern": (
+        "give {it} {pattern}",
+        "add {pattern}",
+        "add {pattern} to the {noun}",
+        "cover the {noun} with {pattern}",
+        "put {pattern} on the {noun}",
+    ),
+    "other pattern": ("change the {old} to {pattern}", "replace the {old} with {pattern}"),
+    "plain": (
+        "remove the pattern",
+        "remove the {old}",
+        "take the {old} away",
+        "make the {noun} plain",
+        "make {it} plain",
+    ),
+    "material": (
+        "make {it} {material}",
+        "turn {it} {material}",
+        "give {it} a {material} look",
+        "make the {subject} {material}",
+        "turn the {subject} {material}",
+    ),
+}
+
+
+def sample_edit(attributes: Attributes, rng: np.random.Generator) -> tuple[Attributes, str]:
+    """Change one attribute that leaves the shape alone, and write the instruction: "paint the handle green".
+
+    An edit brings in no pair that is held out.
+    """
+    names = ["color", "second_color", "pattern", "material"] + (["other_color"] if attributes.relation else [])
+    values = {"pattern": PATTERNS, "material": tuple(MATERIALS)}
+    while True:
+        name = str(rng.choice(names))
+        edited = replace(attributes, **{name: str(rng.choice(values.get(name, tuple(COLORS))))})
+        is_told_apart = edited.color not in (edited.second_color, edited.other_color)
+        if edited != attributes and is_told_apart and (is_held_out(attributes) or not is_held_out(edited)):
+            return edited, _instruction(attributes, edited, name, rng)
+
+
+def _instruction(old: Attributes, new: Attributes, name: str, rng: np.random.Generator) -> str:
+    category, count = CATEGORIES[new.category], new.count
+    noun, forms = category.main, _EDITS.get(name, _EDITS["color"])
+    color = pattern = ""
+    match name:
+        case "pattern" if new.pattern == PATTERNS[0]:
+            forms = _EDITS["plain"]
+        case "pattern":
+            forms = forms + (_EDITS["other pattern"] if old.pattern != PATTERNS[0] else ())
+            pattern = _colored_pattern(new, rng) if rng.random() < 0.5 else _one_of(new.pattern, PATTERN_SYNONYMS, rng)
+        case "color" | "second_color" | "other_color":
+            color = _one_of(getattr(new, name), COLOR_SYNONYMS, rng)
+            noun = {"second_color": category.second, "other_color": new.other_category}.get(name, noun)
+    if new.relation or name == "second_color":  # "it" would be the wrong thing, or either of two
+        forms = tuple(form for form in forms if "{it}" not in form)
+    return str(rng.choice(forms)).format(
+        it="it" if count == 1 else "them",
+        noun=_times(noun, count),
+        subject=_times(_noun(new.category, rng), count),
+        old=_pattern(old, rng) if old.pattern != PATTERNS[0] else "",
+        color=color,
+        pattern=pattern,
+        material=_one_of(new.material, MATERIAL_SYNONYMS, rng),
+    )

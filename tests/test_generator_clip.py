@@ -8,8 +8,8 @@ import torch
 
 from generator import sdf
 from generator.clip import Clip
-from generator.data import Orbit, Sample, encode_depth, make_clip
-from generator.grammar import Attributes
+from generator.data import Orbit, encode_depth, make_clip
+from generator.grammar import Attributes, make_scene
 from generator.rays import intrinsics, orbit_radius
 from generator.sample import clean_alpha, to_clip
 from generator.tracer import Trace, trace_clip
@@ -61,8 +61,8 @@ def test_a_decoded_trace_is_the_trace(clip, trace):
 
 
 def test_a_clip_of_the_grammar_survives_its_eight_bits():
-    sample = Sample(Attributes("car", "sports", "teal", "pink", "checks", "glossy"), ORBIT)
-    channels, trace = make_clip(sample, np.random.default_rng(0), FRAMES, HEIGHT, WIDTH)
+    car = Attributes("car", "sports", "teal", "pink", "checks", "glossy")
+    channels, trace = make_clip(make_scene(car, np.random.default_rng(0)), ORBIT, FRAMES, HEIGHT, WIDTH)
     clip = to_clip(torch.from_numpy(channels / 255).float().permute(0, 3, 1, 2), ORBIT, 8, "", "", 0)
     solid_pixels = trace.alpha == 1
     assert np.array_equal(clip.frames.numpy()[solid_pixels], trace.rgb[solid_pixels])

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from generator.data import (
+    NUM_CAPTIONS,
     SHARD_SIZE,
     Orbit,
-    Sample,
+    Recipe,
     decode_depth,
+    draw_shard,
     encode_depth,
     make_clip,
     read_samples,
@@ -19,17 +21,22 @@ from generator.data import (
     start_rendering,
     write_shard,
 )
-from generator.grammar import Attributes, is_held_out, sample_attributes
+from generator.grammar import Attributes, is_held_out, make_scene
 from generator.rays import orbit_radius
 
 FRAMES, SIZE, SEED = 2, 16, 3
-LIGHTHOUSE = Sample(Attributes("lighthouse", "tall", "red", "blue", "horizontal stripes", "matte"), Orbit(15.0, 40.0))
+RECIPE = Recipe(SEED)
+LIGHTHOUSE = Attributes("lighthouse", "tall", "red", "blue", "horizontal stripes", "matte")
+
+
+def lighthouse(num_frames: int, height: int, width: int):
+    return make_clip(make_scene(LIGHTHOUSE, np.random.default_rng(0)), Orbit(15.0, 40.0), num_frames, height, width)
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
-    write_shard(folder, 1, SEED, FRAMES, SIZE)
+    write_shard(folder, 1, RECIPE, FRAMES, SIZE)
     return folder / "0001.npy"
 
 
@@ -38,18 +45,20 @@ def test_a_clip_of_a_shard_depends_on_its_numbers_alone(shard):
     assert clips.shape == (SHARD_SIZE, FRAMES, SIZE, SIZE, 5)
     assert clips.dtype == np.uint8
     assert len(samples) == SHARD_SIZE
+    again = draw_shard(RECIPE, 1)
     for i in (0, 17, SHARD_SIZE - 1):
-        rng = np.random.default_rng((SEED, 1, i))
-        sample = Sample(sample_attributes(rng), sample_orbit(rng))
+        sample, scene = again[i]
         assert sample == samples[i]
-        assert np.array_equal(make_clip(sample, rng, FRAMES, SIZE, SIZE)[0], clips[i])
+        assert len(sample.captions) == NUM_CAPTIONS
+        assert np.array_equal(make_clip(scene, sample.orbit, FRAMES, SIZE, SIZE)[0], clips[i])
+    assert draw_shard(RECIPE, 2)[0][0] != samples[0]
     assert len({clip.tobytes() for clip in clips}) == SHARD_SIZE
     assert not any(is_held_out(sample.attributes) for sample in samples)
 
 
 def test_a_shard_that_is_there_is_left_alone(shard):
     before = shard.stat().st_mtime_ns
-    write_shard(shard.parent, 1, SEED + 1, FRAMES, SIZE)
+    write_shard(shard.parent, 1, Recipe(SEED + 1), FRAMES, SIZE)
     assert shard.stat().st_mtime_ns == before
 
 
@@ -59,25 +68,24 @@ def test_rendering_goes_on_after_a_crash(shard, tmp_path):
     (tmp_path / "0000.json").write_text("[]")
     assert shard_paths(tmp_path) == []
     (tmp_path / "0001.npy").write_bytes(shard.read_bytes())
-    for process in start_rendering(tmp_path, 2, SEED, FRAMES, SIZE, workers=1):
+    for process in start_rendering(tmp_path, 2, RECIPE, FRAMES, SIZE, workers=1):
         process.join(120)
         assert process.exitcode == 0
     assert [path.name for path in shard_paths(tmp_path)] == ["0000.npy", "0001.npy"]
     assert len(json.loads((tmp_path / "0000.json").read_text())) == SHARD_SIZE
-    rng = np.random.default_rng((SEED, 0, 5))
-    sample = Sample(sample_attributes(rng), sample_orbit(rng))
-    assert np.array_equal(np.load(tmp_path / "0000.npy")[5], make_clip(sample, rng, FRAMES, SIZE, SIZE)[0])
+    sample, scene = draw_shard(RECIPE, 0)[5]
+    assert np.array_equal(np.load(tmp_path / "0000.npy")[5], make_clip(scene, sample.orbit, FRAMES, SIZE, SIZE)[0])
     assert not list(tmp_path.glob("*.partial"))
 
 
 def test_half_the_frames_are_every_second_one():
-    many, _ = make_clip(LIGHTHOUSE, np.random.default_rng(0), 8, 64, 64)
-    few, _ = make_clip(LIGHTHOUSE, np.random.default_rng(0), 4, 64, 64)
+    many, _ = lighthouse(8, 64, 64)
+    few, _ = lighthouse(4, 64, 64)
     assert np.mean(many[::2] == few) > 0.9999  # one kernel; angles differ by the last bit
 
 
 def test_channels_are_those_of_the_trace():
-    clip, trace = make_clip(LIGHTHOUSE, np.random.default_rng(0), 3, 32, 48)
+    clip, trace = lighthouse(3, 32, 48)
     assert clip.shape == (3, 32, 48, 5)
     assert np.array_equal(clip[..., :3], trace.rgb)
     assert np.array_equal(clip[..., 3], np.round(trace.alpha * 255).astype(np.uint8))

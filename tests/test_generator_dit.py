@@ -1,6 +1,7 @@
 """The diffusion transformer and its blocks: silent at the start, deaf to padding, blind to where the orbit begins."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ def inputs(seed: int = 0) -> dict[str, torch.Tensor]:
         "text": torch.randn(BATCH, WORDS, DIT.text_width, generator=g),
         "text_mask": mask,
         "rays": torch.randn(BATCH, TIMES, ROWS // P, COLS // P, RAY_CHANNELS, generator=g),
-        "angles": torch.arange(TIMES) * 2 * math.pi / TIMES,
+        "angles": torch.arange(TIMES)[None] * 2 * math.pi / TIMES,
     }
 
 
@@ -80,7 +81,7 @@ def test_turning_the_whole_orbit_turns_the_output(dit):
         **known,
         "z": known["z"].roll(1, 1),
         "rays": known["rays"].roll(1, 1),
-        "angles": known["angles"].roll(1),
+        "angles": known["angles"].roll(1, 1),
     }
     torch.testing.assert_close(dit(**rolled), dit(**known).roll(1, 1), rtol=1e-4, atol=1e-5)
     later = {**known, "angles": known["angles"] + 2 * math.pi}
@@ -93,6 +94,38 @@ def test_one_orbits_rays_serve_the_whole_batch(dit):
     shared = {**known, "rays": known["rays"][:1]}
     repeated = {**known, "rays": known["rays"][:1].expand(BATCH, -1, -1, -1, -1)}
     assert torch.equal(dit(**shared), dit(**repeated))
+
+
+@torch.no_grad()
+def test_positions_do_not_change_with_the_resolution(dit):
+    """The corners of a picture stay where they are; finer cells lie between them."""
+    angles = torch.zeros(1, 1)
+    coarse, fine = (dit.rope(angles, rows, rows, torch.float32)[1][0, 0] for rows in (4, 8))
+    coarse, fine = coarse.view(4, 4, -1), fine.view(8, 8, -1)
+    turns = [torch.asin(x[0, 0, -1]) / torch.asin(x[-1, -1, -1]) for x in (coarse, fine)]
+    assert torch.allclose(torch.stack(turns), torch.tensor(-1.0))  # symmetric about the centre
+    step = [torch.asin(x[0, 1, -1]) - torch.asin(x[0, 0, -1]) for x in (coarse, fine)]
+    assert torch.allclose(step[0], 2 * step[1], atol=1e-4)
+
+
+def referring() -> tuple[OrbitDiT, torch.Tensor]:
+    torch.manual_seed(0)
+    return awake(OrbitDiT(replace(DIT, has_reference=True))).eval(), torch.randn(inputs()["z"].shape)
+
+
+@torch.no_grad()
+def test_a_reference_is_heard_where_it_is_given():
+    dit, reference = referring()
+    known, given = inputs(), torch.zeros(BATCH, TIMES, dtype=torch.bool)
+    nothing = dit(**known)
+    assert torch.equal(dit(**known, reference=reference, given=given), nothing)
+    given[0, 1] = True
+    heard = dit(**known, reference=reference, given=given)
+    assert not torch.allclose(heard[0], nothing[0], atol=1e-3)
+    torch.testing.assert_close(heard[1], nothing[1])
+    elsewhere = reference.clone()
+    elsewhere[:, [0, 2]] += 1
+    assert torch.equal(dit(**known, reference=elsewhere, given=given), heard)
 
 
 @torch.no_grad()
@@ -126,7 +159,7 @@ def test_every_weight_is_trained():
 def test_self_attention_is_softmax_over_all_tokens():
     torch.manual_seed(0)
     layer, x = SelfAttention(32, 2), torch.randn(1, 5, 32)
-    cos, sin = orbit_rope(torch.zeros(1), torch.zeros(1), torch.zeros(5), 16)  # no positions
+    cos, sin = orbit_rope(torch.zeros(1, 1), torch.zeros(1), torch.zeros(5), 16)  # no positions
     q, k, v = layer.qkv(x).view(1, 5, 3, 2, 16).permute(2, 0, 3, 1, 4)
     q, k = (y / y.square().mean(-1, keepdim=True).sqrt() for y in (q, k))
     expected = ((q @ k.mT / 4).softmax(-1) @ v).transpose(1, 2).reshape(1, 5, 32)
@@ -149,7 +182,7 @@ def test_a_closed_gate_passes_tokens_on():
     torch.manual_seed(0)
     block = Block(32, 2, 24, has_text=False)
     block.table.zero_()
-    rope = orbit_rope(torch.zeros(1), torch.zeros(1), torch.zeros(5), 16)
+    rope = orbit_rope(torch.zeros(1, 1), torch.zeros(1), torch.zeros(5), 16)
     x, condition = torch.randn(2, 5, 32), torch.zeros(2, 6, 32)
     assert torch.equal(block(x, condition, torch.zeros(2, 1, 32), torch.ones(2, 1, dtype=torch.bool), rope), x)
     condition[1, 5] = 1  # opens the gate of the MLP in the second clip

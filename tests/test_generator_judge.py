@@ -39,7 +39,7 @@ def judge() -> Judge:
 
 
 def test_it_is_asked_for_every_attribute_and_every_value():
-    assert set(VALUES) == {field.name for field in fields(Attributes)}
+    assert set(VALUES) | {"other_style"} == {field.name for field in fields(Attributes)}
     assert set(VALUES["category"]) == set(CATEGORIES)
     assert {style for known in CATEGORIES.values() for style in known.styles} == set(VALUES["style"])
 
@@ -49,7 +49,7 @@ def test_labels_name_the_attributes(examples):
     wanted = labels(attributes)
     for i, item in enumerate(attributes):
         assert {name: VALUES[name][int(wanted[name][i])] for name in VALUES} == {
-            name: getattr(item, name) for name in VALUES
+            name: str(getattr(item, name)) for name in VALUES
         }
 
 
@@ -81,8 +81,8 @@ def test_judging_is_the_largest_logit(judge, examples):
 
 
 def test_accuracy_by_hand():
-    wanted = {name: torch.arange(4) for name in VALUES}
-    named = {name: torch.arange(4) for name in VALUES} | {"color": torch.tensor([0, 1, 0, 0])}
+    wanted = {name: torch.arange(1, 5) for name in VALUES}
+    named = {name: torch.arange(1, 5) for name in VALUES} | {"color": torch.tensor([1, 2, 0, 0])}
     assert accuracy(named, wanted) == {**dict.fromkeys(VALUES, 1.0), "color": 0.5}
 
 
@@ -115,11 +115,37 @@ def test_a_judge_comes_back_as_bf16(tmp_path):
 
 @pytest.mark.parametrize("num_frames", [4, 6])
 def test_views_of_a_model_are_a_quarter_turn_apart(num_frames):
-    attributes = [Attributes("mug", "tall", "red", "blue", "plain", "matte")] * 3
-    vae, dit = tiny_vae(), tiny_dit()
-    sampler = Sampler(steps=1, batch=2)
-    views = generate_views(vae, dit, load_text_encoder(), attributes, num_frames, 0, sampler)
-    assert views.shape == (3, NUM_VIEWS, 3, SIZE, SIZE)
-    assert torch.equal(generate_views(vae, dit, load_text_encoder(), attributes, num_frames, 0, sampler), views)
-    assert len({view.numpy().tobytes() for view in views.flatten(0, 1)}) == 3 * NUM_VIEWS
-    assert np.ptp(views.numpy()) > 0
+    vae, dit, size = tiny_vae(), tiny_dit(), 32
+
+    def views() -> torch.Tensor:
+        sampler = Sampler(steps=1, batch=2)
+        return generate_views(vae, dit, load_text_encoder(), ["a red mug"] * 3, num_frames, size, 0, sampler)
+
+    assert views().shape == (3, NUM_VIEWS, 3, size, size)
+    assert torch.equal(views(), views())
+    assert len({view.numpy().tobytes() for view in views().flatten(0, 1)}) == 3 * NUM_VIEWS
+    assert np.ptp(views().numpy()) > 0
+
+
+def test_views_of_any_size_are_judged(judge, examples):
+    small = examples[0]
+    large = small.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    same = [
+        (judge_views(judge, large)[name] == value).float().mean() for name, value in judge_views(judge, small).items()
+    ]
+    assert min(same) > 0.8
+
+
+def test_what_only_two_objects_have_is_asked_of_those():
+    wanted = {name: torch.zeros(4, dtype=torch.long) for name in VALUES}
+    wanted["relation"] = torch.tensor([0, 0, 1, 2])
+    wanted["other_category"] = torch.tensor([0, 0, 3, 4])
+    wanted["count"] = torch.tensor([0, 2, 0, 0])
+    named = {name: torch.zeros(4, dtype=torch.long) for name in VALUES} | {"relation": torch.tensor([1, 1, 1, 1])}
+    shares = accuracy(named, wanted)
+    assert shares["relation"] == 0.5
+    assert shares["other_category"] == 0
+    assert shares["count"] == 0
+    assert shares["color"] == 1
+    single = {name: torch.zeros(4, dtype=torch.long) for name in VALUES}
+    assert np.isnan(accuracy(single, single)["relation"])

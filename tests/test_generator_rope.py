@@ -7,7 +7,7 @@ import torch
 from generator.rope import apply_rope, orbit_rope
 
 HEAD_DIM = 48
-ANGLES, ROWS, COLS = torch.tensor([0.3, 1.4]), torch.tensor([-2.0, 0.0, 2.0]), torch.arange(5.0)
+ANGLES, ROWS, COLS = torch.tensor([[0.3, 1.4]]), torch.tensor([-2.0, 0.0, 2.0]), torch.arange(5.0)
 NUM = 2 * 3 * 5
 
 
@@ -21,14 +21,14 @@ def queries(seed: int) -> torch.Tensor:
 
 def test_shapes_and_axes():
     cos, sin = orbit_rope(ANGLES, ROWS, COLS, HEAD_DIM)
-    assert cos.shape == sin.shape == (NUM, HEAD_DIM // 2)
+    assert cos.shape == sin.shape == (1, 1, NUM, HEAD_DIM // 2)
     torch.testing.assert_close(cos**2 + sin**2, torch.ones_like(cos))
     grid = torch.atan2(sin, cos).view(2, 3, 5, -1)
     time, row, col = grid.split([6, 9, 9], dim=-1)  # a quarter for the angle, the rest for rows and columns
     assert torch.allclose(time[:, :1, :1].expand_as(time), time)
     assert torch.allclose(row[:1, :, :1].expand_as(row), row)
     assert torch.allclose(col[:1, :1].expand_as(col), col)
-    assert torch.allclose(time[0, 0, 0, 0], ANGLES[0])  # the first harmonic is the angle itself
+    assert torch.allclose(time[0, 0, 0, 0], ANGLES[0, 0])  # the first harmonic is the angle itself
 
 
 def test_a_full_turn_is_the_identity():
@@ -49,5 +49,5 @@ def test_lengths_are_kept():
 
 
 def test_positions_of_zero_change_nothing():
-    still = rotated(queries(4), torch.zeros(2), torch.zeros(3), torch.zeros(5))
+    still = rotated(queries(4), torch.zeros(1, 2), torch.zeros(3), torch.zeros(5))
     assert torch.equal(still, queries(4))

@@ -7,6 +7,7 @@ import torch
 
 from generator.caption import expand
 from generator.clip import Clip
+from generator.condition import Condition
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.rays import intrinsics
@@ -81,11 +82,12 @@ def test_guidance_is_the_line_through_both_velocities():
     noise = torch.randn(3, 2, DIT.latent_channels, 4, 2, generator=g)
     text, null = torch.randn(3, 6, DIT.text_width, generator=g), torch.randn(1, 6, DIT.text_width, generator=g)
     mask, null_mask = torch.ones(3, 6, dtype=torch.bool), torch.tensor([[True, True] + [False] * 4])
-    rays, angles = torch.randn(1, 2, 2, 1, 12, generator=g), torch.tensor([0.5, 2.0])
+    rays, angles = torch.randn(1, 2, 2, 1, 12, generator=g), torch.tensor([[0.5, 2.0]])
+    condition = Condition(text, mask, null, null_mask, rays, angles)
     v = dit(noise, torch.ones(3), text, mask, rays, angles)
     v_null = dit(noise, torch.ones(3), null.expand(3, -1, -1), null_mask.expand(3, -1), rays, angles)
     for scale in (1.0, 0.0, 4.0):
-        z = sample_latents(dit, noise, text, mask, null, null_mask, rays, angles, Guide(scale, 0, 1), 1, 1.0)
+        z = sample_latents(dit, noise, condition, Guide(scale, 0, 1), 1, 1.0)
         torch.testing.assert_close(z, noise - v_null - scale * (v - v_null), rtol=1e-4, atol=1e-4)
 
 

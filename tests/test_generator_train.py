@@ -9,12 +9,26 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from generator import device_clips
+from generator.condition import orbit_condition
 from generator.config import PhaseConfig, TrainConfig
-from generator.data import SHARD_SIZE, Orbit, write_shard
+from generator.data import NUM_CAPTIONS, SHARD_SIZE, Recipe, draw_shard, encode_depth, read_samples, write_shard
 from generator.dit import OrbitDiT
+from generator.mesh_tracer import trace_mesh
+from generator.precompile import noise_batch
 from generator.text import load_text_encoder
-from generator.train import ClipPool, Clock, Trainer, make_optimizers, train
-from generator.train_dit import dit_loss, draw_batch, encode_shard, load_latents, orbit_condition, update_ema
+from generator.tracer import trace_clip
+from generator.train import Clock, ShardClips, Trainer, halve, make_optimizers, train
+from generator.train_dit import (
+    LatentClips,
+    Mixture,
+    describe,
+    dit_loss,
+    draw_batches,
+    encode_clips,
+    encode_picture,
+    update_ema,
+)
 from generator.train_vae import channel_weights, reconstruction_loss, to_model, vae_loss, vae_scores
 from generator.vae import VideoAutoencoder
 from generator.weights import card, load_model, save_model
@@ -22,19 +36,21 @@ from generator_parts import DIT, VAE, awake, tiny_dit, tiny_vae
 
 FRAMES, SIZE = 4, 16
 CPU = torch.device("cpu")
+RECIPE = Recipe(edit_pairs_share=0.5)
+REFERRING = replace(DIT, has_reference=True)
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("training") / "clips"
     folder.mkdir()
-    write_shard(folder, 0, 0, FRAMES, SIZE)
+    write_shard(folder, 0, RECIPE, FRAMES, SIZE)
     return folder / "0000.npy"
 
 
 @pytest.fixture(scope="module")
 def clips(shard) -> torch.Tensor:
-    return to_model(np.load(shard)[:16], CPU)
+    return to_model(torch.from_numpy(np.load(shard)[:16]), CPU)
 
 
 def tiny(folder: Path, **changes) -> TrainConfig:
@@ -46,6 +62,7 @@ def tiny(folder: Path, **changes) -> TrainConfig:
         size=SIZE,
         num_clips=SHARD_SIZE,
         workers=1,
+        edit_pairs_share=0.5,
         vae=VAE,
         dit=DIT,
         vae_phase=phase,
@@ -118,49 +135,108 @@ def test_scores_are_those_of_the_round_trip(clips):
 
 
 @pytest.fixture(scope="module")
-def latents(shard, tmp_path_factory):
-    path = tmp_path_factory.mktemp("latents") / shard.name
-    encode_shard(tiny_vae(), shard, path, 100, CPU)
-    return load_latents([path], [shard], FRAMES, SIZE), path
+def samples(shard):
+    return read_samples(shard)
 
 
-def test_a_shard_is_encoded_once(shard, latents, clips):
-    known, path = latents
-    assert known.z.shape == (SHARD_SIZE, FRAMES // 2, VAE.latent_channels, 2, 2)
+@pytest.fixture(scope="module")
+def latents(shard, samples) -> LatentClips:
+    z, still = encode_clips(tiny_vae(), to_model(torch.from_numpy(np.load(shard)), CPU))
+    return LatentClips(z, still, *describe(samples, load_text_encoder()))
+
+
+def draw(latents: LatentClips, size: int = 6, seed: int = 0, **shares):
+    generator = torch.Generator().manual_seed(seed)
+    return draw_batches(latents, load_text_encoder(), 2, size, Mixture(**shares), DIT.patch, CPU, generator)[1]
+
+
+def row(latents: LatentClips, z: torch.Tensor) -> int:
+    """The clip that a latent of a batch is of."""
+    return int((latents.z.float() == z).flatten(1).all(1).nonzero()[0])
+
+
+def test_clips_are_encoded_whole_and_by_their_first_frame(latents, clips):
+    vae = tiny_vae()
+    assert latents.z.shape == (SHARD_SIZE, FRAMES // 2, VAE.latent_channels, 2, 2)
+    still = clips.clone()
+    still[:, 1:] = still[:, :1]
+    still[:, :, 4] = 0.5  # a picture says nothing of depth
     with torch.no_grad():
-        z = tiny_vae().encode(clips)
-    torch.testing.assert_close(torch.from_numpy(known.z[:16]).float(), z, rtol=2e-3, atol=2e-3)
-    before = path.stat().st_mtime_ns
-    encode_shard(tiny_vae(1), shard, path, 100, CPU)
-    assert path.stat().st_mtime_ns == before
+        torch.testing.assert_close(latents.z[:16].float(), vae.encode(clips), rtol=2e-3, atol=2e-3)
+        picture = encode_picture(vae, clips[:, 0, :4])
+        torch.testing.assert_close(picture, vae.encode(still[:, :2])[:, 0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(latents.still[:16].float(), picture, rtol=2e-3, atol=2e-3)
 
 
-def test_a_batch_is_clips_with_their_own_rays_and_words(latents):
-    known, _ = latents
-    rows = {z.tobytes(): sample for z, sample in zip(known.z, known.samples)}
-    batch = draw_batch(known, load_text_encoder(), np.random.default_rng(0), 6, 0.0, DIT.patch, CPU)
-    assert len({z.numpy().tobytes() for z in batch.z}) > 3
-    for z, rays in zip(batch.z, batch.rays):
-        orbit = rows[z.numpy().astype(np.float16).tobytes()].orbit
-        expected, angles = orbit_condition(orbit, FRAMES, SIZE, SIZE, DIT.patch)
-        assert np.allclose(rays, expected, atol=1e-6)
-        assert np.allclose(batch.angles, angles)
-    assert (batch.text_mask.sum(1) > 2).all()
+def test_samples_are_described_by_numbers(latents, samples):
+    encoder = load_text_encoder()
+    assert latents.tokens.shape[:2] == (SHARD_SIZE, NUM_CAPTIONS)
+    assert torch.equal(latents.tokens[7, 2].long(), encoder.tokenize([samples[7].captions[2]])[0])
+    edits = [i for i, sample in enumerate(samples) if sample.edit]
+    assert latents.edits.tolist() == edits
+    assert len(edits) > 30
+    assert torch.equal(latents.edit[edits[0]].long(), encoder.tokenize([samples[edits[0]].edit])[0])
+    orbit = samples[9].orbit
+    assert latents.camera[9].tolist() == pytest.approx([orbit.elevation_deg, orbit.fov_deg, orbit.start_deg])
+
+
+def test_shards_join(latents):
+    joined = LatentClips.concatenate([latents, latents])
+    assert len(joined.z) == 2 * SHARD_SIZE
+    assert torch.equal(joined.tokens[SHARD_SIZE:], latents.tokens)
+    assert len(joined.edits) == 2 * len(latents.edits)
+
+
+def test_a_batch_is_clips_with_their_own_rays_and_words(latents, samples):
+    batch, encoder = draw(latents, caption_drop=0.0), load_text_encoder()
+    assert len({row(latents, z) for z in batch.z}) > 3
+    for z, rays, angles, text, mask in zip(batch.z, batch.rays, batch.angles, batch.text, batch.text_mask):
+        index = row(latents, z)
+        expected = orbit_condition(*latents.camera[index, :, None], FRAMES, SIZE, SIZE, DIT.patch)
+        assert torch.allclose(rays, expected[0][0])
+        assert torch.allclose(angles, expected[1][0])
+        states = encoder(list(samples[index].captions))[0]
+        errors = [(text - state[: len(text)])[mask].abs().max() for state in states]
+        assert min(errors) < 1e-4
+    assert batch.reference is None
 
 
 def test_dropped_captions_are_empty(latents):
-    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 5, 1.0, DIT.patch, CPU)
-    assert batch.text_mask.sum(1).tolist() == [2] * 5  # start and end
+    assert draw(latents, 5, caption_drop=1.0).text_mask.sum(1).tolist() == [2] * 5  # start and end
 
 
-def test_conditions_of_an_orbit():
-    rays, angles = orbit_condition(Orbit(15.0, 40.0), 8, 32, 48, 2)
-    assert rays.shape == (4, 2, 3, 12)
-    assert np.allclose(angles, 2 * np.pi * (np.arange(4) + 0.25) / 4)
+def test_pictures_are_given_as_the_first_frame(latents):
+    batch = draw(latents, 40, picture_share=0.5)
+    given = batch.given
+    assert 10 <= given[:, 0].sum() <= 30
+    assert not given[:, 1:].any()
+    i = int(given[:, 0].nonzero()[0])
+    assert torch.equal(batch.reference[i, 0], latents.still[row(latents, batch.z[i])].float())
+
+
+def test_edits_are_given_what_they_are_made_from(latents):
+    batch = draw(latents, 8, caption_drop=0.0, edit_share=0.5)
+    assert batch.given.all(1).tolist() == [False] * 4 + [True] * 4
+    for z, reference, text, mask in zip(batch.z[4:], batch.reference[4:], batch.text[4:], batch.text_mask[4:]):
+        index = row(latents, z)
+        assert index in latents.edits
+        assert torch.equal(reference, latents.z[index - 1].float())
+        told = load_text_encoder().encode(latents.edit[index : index + 1].long())[0][0]
+        assert (text - told)[mask].abs().max() < 1e-4
+
+
+def test_an_edit_keeps_the_shape():
+    drawn = draw_shard(replace(RECIPE, edit_pairs_share=1.0), 0)
+    for (before, scene), (after, edited) in zip(drawn[::2], drawn[1::2]):
+        assert after.edit
+        assert not before.edit
+        assert before.orbit == after.orbit
+        assert np.array_equal(scene[:, :20], edited[:, :20])  # all but the looks
+        assert before.attributes != after.attributes
 
 
 def test_the_loss_of_a_silent_model_is_the_size_of_the_velocity(latents):
-    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 6, 0.1, DIT.patch, CPU)
+    batch = draw(latents)
     generator = torch.Generator().manual_seed(0)
     loss = dit_loss(OrbitDiT(DIT), batch, generator, 1.0)
     generator.manual_seed(0)
@@ -171,8 +247,8 @@ def test_the_loss_of_a_silent_model_is_the_size_of_the_velocity(latents):
 
 def test_transformer_loss_falls(latents):
     torch.manual_seed(0)
-    dit, generator = awake(OrbitDiT(DIT)), torch.Generator().manual_seed(0)
-    batch = draw_batch(latents[0], load_text_encoder(), np.random.default_rng(0), 32, 0.1, DIT.patch, CPU)
+    dit, generator = awake(OrbitDiT(REFERRING)), torch.Generator().manual_seed(0)
+    batch = draw(latents, 32, picture_share=0.2, edit_share=0.2)
     optimizer = torch.optim.AdamW(dit.parameters(), 5e-3)
     losses = []
     for _ in range(60):
@@ -227,13 +303,13 @@ def test_a_clock_takes_up_minutes_steps_and_optimizers():
     assert new.state_dict()["state"][0]["step"] == 1
 
 
-def test_the_pool_draws_from_every_shard_also_from_later_ones(tmp_path):
-    pool, rng = ClipPool(tmp_path), np.random.default_rng(0)
+def test_clips_are_drawn_from_every_shard_also_from_later_ones(tmp_path):
+    pool, generator = ShardClips(tmp_path, RECIPE, 2, 2, 4, 1), torch.Generator().manual_seed(0)
     for index in range(2):
-        np.save(tmp_path / f"{index:04d}.npy", np.full((3, 2, 4, 4, 5), index, np.uint8))
-        drawn = pool.draw(40, rng)
-        assert drawn.shape == (40, 2, 4, 4, 5)
-        assert set(np.unique(drawn)) == set(range(index + 1))
+        np.save(tmp_path / f"{index:04d}.npy", np.full((3, 2, 4, 4, 5), 255 * index, np.uint8))
+        drawn = pool.draw(40, generator)
+        assert drawn.shape == (40, 2, 5, 4, 4)
+        assert set(drawn.unique().tolist()) == set(map(float, range(index + 1)))
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])
@@ -287,7 +363,8 @@ def test_a_run_ends_when_it_was_told_to(trained):
     config, *_ = trained
     for phase, told in (("vae", config.vae_phase), ("dit", config.dit_phase)):
         state = torch.load(Path(config.folder) / f"{phase}.pt", weights_only=True)
-        assert told.minutes <= state["minutes"] < told.minutes + 0.2  # the last step may be a slow one
+        used = state["minutes"] if phase == "vae" else state["minutes"][0]
+        assert told.minutes <= used < told.minutes + 0.2  # the last step may be a slow one
 
 
 def test_a_run_leaves_weights_sheet_log_and_card(trained):
@@ -295,13 +372,13 @@ def test_a_run_leaves_weights_sheet_log_and_card(trained):
     folder = Path(config.folder)
     vae, dit, settings = load_model(weights)
     assert (vae.config, dit.config) == (VAE, DIT)
-    assert settings["steps"] == torch.load(folder / "dit.pt", weights_only=True)["step"]
+    assert settings["steps"] == sum(torch.load(folder / "dit.pt", weights_only=True)["step"])
     assert (folder / "sheets" / f"{settings['steps']:06d}.png").is_file()
     records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert records == first + second
     known = card(str(weights))
     assert {"seen", "held_out", "seen_ceiling", "held_out_ceiling", "autoencoder"} == set(known["scores"])
-    assert known["compute"]["transformer_samples"] == settings["steps"] * config.dit_phase.batch
+    assert known["compute"]["transformer_steps"] == settings["steps"]
     assert not torch.equal(vae.latent_std, torch.ones(VAE.latent_channels))  # measured
 
 
@@ -310,7 +387,8 @@ def test_training_again_changes_nothing(trained):
     before = load_file(weights)
     trainer = Trainer(config, lambda line: None)
     trainer.render()
-    assert trainer.train_dit(trainer.train_vae()) == weights
+    vae = trainer.train_vae()
+    assert trainer.train_dit(vae, trainer.encode(vae)) == weights
     after = load_file(weights)
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
@@ -325,7 +403,71 @@ def test_a_run_can_start_from_weights(shard, tmp_path):
     trainer = Trainer(config, lambda line: None)
     trainer.render()
     vae = trainer.train_vae()
-    trainer.encode(vae)
-    read = load_model(trainer.train_dit(vae))
+    read = load_model(trainer.train_dit(vae, trainer.encode(vae)))
     for known, value in zip(load_model(start)[:2], read[:2]):
         assert all(torch.equal(a, b) for a, b in zip(known.state_dict().values(), value.state_dict().values()))
+
+
+def test_the_transformer_begins_at_half_the_size_and_ends_with_the_time(tmp_path):
+    phase, told = PhaseConfig(minutes=0.04, batch=4, warmup=5), []
+    config = tiny(
+        tmp_path,
+        size=32,
+        half_phase=phase,
+        dit=REFERRING,
+        picture_share=0.3,
+        edit_share=0.3,
+        judge_clips=0,
+        total_minutes=1e-3,
+    )
+    trainer = Trainer(config, lambda line: told.append(json.loads(line)) if line.startswith("{") else None)
+    trainer.render()
+    vae = trainer.train_vae()
+    clips = trainer.encode(vae)
+    assert [latent.z.shape[-1] for latent in clips] == [2, 4]
+    whole = to_model(next(trainer.source.shards())[1](), CPU)
+    with torch.no_grad():
+        assert torch.allclose(clips[0].z[:8].float(), vae.encode(halve(whole[:8])), atol=2e-2)
+    weights = trainer.train_dit(vae, clips)
+    state = torch.load(tmp_path / "dit.pt", weights_only=True)
+    assert state["minutes"][0] >= 0.04
+    assert state["minutes"][1] >= 0.1  # no less than that, or the weights would not have seen the full size
+    assert load_model(weights)[2]["steps"] == sum(state["step"])
+    trainer.judge(weights)
+    assert not weights.with_suffix(".json").exists()
+
+
+def test_a_step_is_compiled_on_batches_of_the_trainers_kind(latents):
+    config = tiny(Path("unused"), dit=REFERRING, picture_share=0.3, edit_share=0.3)
+    known, noise = draw(latents, 4, picture_share=0.3, edit_share=0.3), noise_batch(config, SIZE, 4, CPU)
+    for name, value in vars(known).items():
+        other = getattr(noise, name)
+        assert (value.shape, value.dtype) == (other.shape, other.dtype), name
+    plain = noise_batch(replace(config, picture_share=0.0, edit_share=0.0), SIZE, 4, CPU)
+    assert plain.reference is None
+
+
+def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):
+    """The same draws, rendered when wanted: with the CPU's tracers in the place of the kernels."""
+
+    def traced(subjects, c2w, K, height, width):
+        tracers = [trace_clip if isinstance(subject, np.ndarray) else trace_mesh for subject in subjects]
+        return [t(s, c.numpy(), k.numpy(), height, width) for t, s, c, k in zip(tracers, subjects, c2w, K)]
+
+    def encoded(traces, radius):
+        clips = []
+        for trace, distance in zip(traces, radius):
+            depth = encode_depth(trace.depth, trace.alpha, float(distance))
+            clips.append(np.concatenate([trace.rgb, 255 * trace.alpha[..., None], 255 * depth[..., None]], axis=-1))
+        return torch.from_numpy(np.stack(clips).round().astype(np.uint8))
+
+    for name, stand_in in {"trace_clips": traced, "trace_meshes": traced, "encode_clips": encoded}.items():
+        monkeypatch.setattr(device_clips, name, stand_in)
+    source = device_clips.DeviceClips(RECIPE, 1, FRAMES, SIZE, 1, CPU)
+    source.start()
+    ((name, clips, samples),) = source.shards()
+    assert (name, samples) == ("0000", read_samples(shard))
+    off = clips().numpy().astype(int) - np.load(shard)
+    assert (np.abs(off).max(axis=-1) > 1).mean() < 0.01  # cameras are float32 here
+    drawn = source.draw(5, torch.Generator().manual_seed(0))
+    assert drawn.shape == (5, FRAMES, 5, SIZE, SIZE)

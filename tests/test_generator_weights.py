@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generator.weights import card, load_model, model_path, save_model, write_card
+from generator import weights
+from generator.weights import card, load_model, model_path, save_model, shards, write_card
 from generator_parts import DIT, VAE, tiny_dit, tiny_vae
 
 SETTINGS = {"num_frames": 4, "size": 16, "steps": 123}
@@ -62,6 +63,26 @@ def test_a_card_names_the_file_it_is_about(path):
     assert json.loads(path.with_suffix(".json").read_text())["data"] == "256 clips"
     save_model(path, tiny_vae(1), tiny_dit(1), SETTINGS)
     assert card(str(path))["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_large_weights_lie_in_several_files(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "MAX_BYTES", 40_000)
+    many = tmp_path / "many.safetensors"
+    save_model(many, tiny_vae(), tiny_dit(), SETTINGS)
+    files = shards(many)
+    assert len(files) > 2
+    assert all(file.stat().st_size < 50_000 for file in files)
+    for one, other in zip(load_model(path)[:2], load_model(many)[:2]):
+        for name, value in one.state_dict().items():
+            assert torch.equal(other.state_dict()[name], value)
+    assert model_path(str(many)) == many
+    assert card(str(many))["sha256"] == hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    files[1].unlink()
+    with pytest.raises(FileNotFoundError, match="There is no model"):
+        model_path(str(many))
+    monkeypatch.undo()
+    save_model(many, tiny_vae(), tiny_dit(), SETTINGS)
+    assert [file.name for file in tmp_path.glob("many*")] == ["many.safetensors"] or shards(many) == [many]
 
 
 def test_an_unknown_model_is_refused_with_those_that_are_there():

@@ -1,6 +1,6 @@
-"""Houses, castle towers, windmills and lighthouses. Doors face -y."""
+"""Houses, castle towers, windmills, lighthouses, tents, wells and bridges. Doors face -y."""
 
-from math import cos, pi, radians, sin
+from math import atan2, cos, degrees, pi, radians, sin
 
 from generator.shapes.category import Category
 from generator.shapes.form import MAIN, SECOND, Form
@@ -136,6 +136,124 @@ def _lighthouse(form: Form, style: str) -> None:
         form.box("black", place, (0.05, 0.07, 0.1), turn=(0, 0, angle))
 
 
+def _tent(form: Form, style: str) -> None:
+    match style:
+        case "dome":
+            radius = form.between(0.78, 0.86)
+            form.dome(MAIN, (0, 0, 0), (radius, radius, radius))
+            form.cone(SECOND, (0, 0, 0.09), 0.09, radius + 0.05, radius + 0.05, 0.03)
+            for azimuth in (45, 135):
+                form.ring(SECOND, (0, 0, 0), radius, 0.07, turn=(90, -90, azimuth), half_angle_deg=90)
+            form.ball(SECOND, (0, 0, radius + 0.02), 0.13)
+            porch = (0, -0.64 * radius, 0.27)
+            form.frustum(MAIN, porch, 0.27, (0.42, 0.46 * radius), (0.26, 0.46 * radius), plain=True)
+            form.frustum("black", (*porch[:2], 0.22), 0.22, (0.28, 0.46 * radius + 0.02), (0.17, 0.46 * radius + 0.02))
+            form.rod(SECOND, (-0.26, -1.08 * radius, 0.53), (0.26, -1.08 * radius, 0.53), 0.08)
+        case "pointed":
+            radius, half = form.between(0.66, 0.76), form.between(0.7, 0.8)
+            form.cone(MAIN, (0, 0, half), half, radius, 0.1)
+            for share in (0.1, 0.62):
+                middle = radius + (0.1 - radius) * share
+                form.cone(SECOND, (0, 0, 2 * half * share), 0.1, middle + 0.07, middle, 0.02)
+            for azimuth in range(20, 380, 72):
+                x, y = cos(radians(azimuth)), sin(radians(azimuth))
+                form.rod("brown", (-0.03 * x, -0.03 * y, 2 * half - 0.2), (0.2 * x, 0.2 * y, 2 * half + 0.3), 0.055)
+            lean = -90 + degrees(atan2(2 * half, radius - 0.1))
+            form.frustum("black", (0, -0.76 * radius, 0.48), 0.48, (0.26, 0.1), (0.03, 0.1), turn=(lean, 0, 0))
+            for x in SIDES:
+                flap = (x * 0.22, -0.72 * radius, 0.46)
+                form.box(SECOND, flap, (0.09, 0.09, 0.48), 0.03, turn=(lean, -x * 16, 0))
+        case _:
+            width, depth, half = form.between(0.68, 0.76), form.between(0.82, 0.94), form.between(0.48, 0.54)
+            form.frustum(MAIN, (0, 0, half), half, (width, depth), (0.03, depth))
+            form.frustum("black", (0, 0, 0.74 * half), 0.74 * half, (0.52 * width, depth + 0.02), (0.02, depth + 0.02))
+            form.rod(SECOND, (0, -depth - 0.14, 2 * half), (0, depth + 0.14, 2 * half), 0.075)
+            for x in SIDES:
+                form.box(SECOND, (x * (width + 0.01), 0, 0.09), (0.08, depth + 0.05, 0.1), 0.03)
+                for y in SIDES:
+                    form.rod(SECOND, (x * width, y * depth, 0.06), (0, y * depth, 2 * half), 0.065)
+
+
+def _well(form: Form, style: str) -> None:
+    radius, half = form.between(0.52, 0.6), form.between(0.26, 0.32)
+    top, eaves = 2 * half, form.between(1.14, 1.28)
+    if style == "square":
+        radius *= 0.94
+        for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            size = (0.11 if x else radius + 0.11, 0.11 if y else radius + 0.11, half)
+            form.box(MAIN, (x * radius, y * radius, half), size, 0.02)
+        form.box("black", (0, 0, half), (radius, radius, 0.7 * half))
+        form.frustum(SECOND, (0, 0, eaves + 0.22), 0.24, (radius + 0.24, radius + 0.24), (0.08, 0.08))
+    else:
+        form.cup(MAIN, (0, 0, half), half, radius, radius, 0.11)
+        form.cone("black", (0, 0, half), 0.7 * half, radius, radius)
+        if style == "pointed":
+            form.cone(SECOND, (0, 0, eaves + 0.32), 0.36, radius + 0.26, 0.04, 0.02)
+        else:
+            form.frustum(SECOND, (0, 0, eaves + 0.2), 0.24, (radius + 0.24, radius + 0.14), (radius + 0.24, 0.04))
+    for x in SIDES:
+        form.box("brown", (x * radius, 0, eaves / 2 + 0.06), (0.085, 0.085, eaves / 2 + 0.04), 0.02)
+    beam = eaves - 0.24
+    form.rod("brown", (-radius, 0, beam), (radius + 0.2, 0, beam), 0.08)
+    form.rod("brown", (radius + 0.2, 0, beam), (radius + 0.2, -0.16, beam - 0.12), 0.06)
+    form.rod("beige", (-0.08, 0, beam), (-0.08, 0, top + 0.1), 0.05)
+    form.cone(SECOND, (-0.08, 0, top + 0.06), 0.17, 0.16, 0.21, 0.03)
+
+
+def _bridge(form: Form, style: str) -> None:
+    """Lead it from left to right."""
+    length, depth = form.between(1.05, 1.2), form.between(0.34, 0.4)
+    if style == "suspension":
+        _suspension_bridge(form, length, depth)
+    elif style == "flat":
+        low = form.between(0.46, 0.56)
+        form.box(MAIN, (0, 0, low), (length, depth, 0.12), 0.02)
+        for x in (-0.72, 0, 0.72):
+            form.frustum(MAIN, (x * length, 0, low / 2 - 0.04), low / 2, (0.19, depth - 0.02), (0.13, depth - 0.08))
+        for y in SIDES:
+            form.box(SECOND, (0, y * (depth - 0.04), low + 0.46), (length, 0.07, 0.07), 0.02)
+            for k in range(-2, 3):
+                post = (k * 0.5 * (length - 0.08), y * (depth - 0.04), low + 0.26)
+                form.box(SECOND, post, (0.08, 0.08, 0.26), 0.02)
+    else:
+        _arched_bridge(form, length, depth)
+
+
+def _suspension_bridge(form: Form, length: float, depth: float) -> None:
+    low, high, apart = 0.5, form.between(1.5, 1.65), 0.54 * length
+    form.box(MAIN, (0, 0, low), (length + 0.1, depth + 0.02, 0.15), 0.02)
+    for x in SIDES:
+        form.box(MAIN, (x * apart, 0, 0.24), (0.16, depth + 0.06, 0.24), 0.02)
+        form.box(SECOND, (x * apart, 0, high - 0.1), (0.08, depth, 0.08), 0.02)
+        for y in SIDES:
+            form.box(SECOND, (x * apart, y * depth, 0.5 * (low + high)), (0.1, 0.09, 0.5 * (high - low) + 0.1), 0.02)
+            form.rod(SECOND, (x * apart, y * depth, high), (x * (length + 0.06), y * depth, low + 0.12), 0.055)
+    sag = high - low - 0.25
+    radius = (apart**2 + sag**2) / (2 * sag)  # of the circle through both tops and the lowest point between them
+    half_angle = degrees(atan2(apart, radius - sag))
+    for y in SIDES:
+        form.box(SECOND, (0, y * depth, low + 0.18), (length + 0.1, 0.06, 0.05), 0.02)
+        center = (0, y * depth, high - sag + radius)
+        form.ring(SECOND, center, radius, 0.055, turn=(90, 90, 0), half_angle_deg=half_angle)
+
+
+def _arched_bridge(form: Form, length: float, depth: float) -> None:
+    rise = form.between(0.42, 0.52)
+    radius = (length**2 + rise**2) / (2 * rise)
+    step = degrees(atan2(length, radius - rise)) / 3
+    half = radius * sin(radians(step / 2)) + 0.03
+    for k in range(6):
+        lean = (k - 2.5) * step
+        x, z = radius * sin(radians(lean)), radius * (cos(radians(lean)) - 1) + rise + 0.3
+        form.box(MAIN, (x, 0, z), (half, depth, 0.15), 0.01, turn=(0, lean, 0))
+        for y in SIDES:
+            form.box(SECOND, (x, y * (depth - 0.03), z + 0.24), (half + 0.02, 0.09, 0.13), 0.01, turn=(0, lean, 0))
+    for x in SIDES:
+        form.frustum(MAIN, (x * 0.88 * length, 0, 0.16), 0.24, (0.3, depth), (0.16, depth))
+        for y in SIDES:
+            form.box(SECOND, (x * length, y * (depth - 0.03), 0.4), (0.13, 0.13, 0.3), 0.03)
+
+
 CATEGORIES: dict[str, Category] = {
     "house": Category(
         build=_house,
@@ -168,5 +286,29 @@ CATEGORIES: dict[str, Category] = {
         styles=("tall", "short", "square"),
         natural=("white", "red"),
         synonyms=("beacon",),
+    ),
+    "tent": Category(
+        build=_tent,
+        main="fabric",
+        second="trim",
+        styles=("ridge", "dome", "pointed"),
+        natural=("green", "yellow"),
+        synonyms=("camping tent",),
+    ),
+    "well": Category(
+        build=_well,
+        main="walls",
+        second="roof",
+        styles=("round", "square", "pointed"),
+        natural=("grey", "red"),
+        synonyms=("wishing well",),
+    ),
+    "bridge": Category(
+        build=_bridge,
+        main="deck",
+        second="railings",
+        styles=("arched", "suspension", "flat"),
+        natural=("grey", "red"),
+        synonyms=("footbridge",),
     ),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, Form
+from generator.shapes.form import MAIN, SECOND, Form, Vector
 
 
 def _circle(number: int, radius: float, start_deg: float = -90.0) -> list[tuple[float, float]]:
@@ -105,6 +105,71 @@ def _burger(form: Form, style: str) -> None:
         form.ellipsoid("white", (x, y, float(z)), (0.075, 0.05, 0.04))
 
 
+def _donut(form: Form, style: str) -> None:
+    ring, tube = form.between(0.54, 0.6), form.between(0.29, 0.33)
+    match style:
+        case "standing":
+            z = ring + tube
+            form.ring(MAIN, (0, 0, z), ring, tube, turn=(90, -90, 0))
+            form.ring(SECOND, (0, 0, z + 0.01), ring, tube * 1.09, turn=(90, -90, 0), half_angle_deg=94)
+            for k in range(7):
+                for y in (-0.86, 0.86):
+                    angle = np.radians(90 + (k - 3) * 28 + 8 * y)
+                    reach = ring + tube * (0.5 if k % 2 else -0.22)
+                    place = (reach * float(np.cos(angle)), y * tube * 1.04, z + reach * float(np.sin(angle)))
+                    form.ellipsoid(_SPRINKLES[k % 3], place, (0.1, 0.06, 0.05), turn=(0, 70 * k, 0))
+        case "stacked":
+            for k in range(3):
+                place = ((0.0, 0.05, -0.05)[k], (0.0, -0.05, 0.04)[k], tube + k * tube * 1.62)
+                _iced(form, place, ring * 1.02, tube * 0.94, -75 + 25 * k)
+        case _:
+            form.ellipsoid(MAIN, (0, 0, tube * 1.4), (ring + tube, ring + tube, tube * 1.4))
+            form.ellipsoid(SECOND, (0, 0, tube * 1.8), (ring + 0.76 * tube, ring + 0.76 * tube, tube * 1.14))
+            for k, (x, y) in enumerate(_circle(7, ring + 0.46 * tube, -70)):
+                form.ellipsoid(SECOND, (x, y, tube * (1.3 if k % 2 else 1.5)), (0.2, 0.2, 0.24))
+            form.ellipsoid("red", (0, -ring - 0.72 * tube, tube * 1.2), (0.2, 0.16, 0.13))
+            form.ellipsoid("red", (0.05, -ring - 0.86 * tube, tube * 0.94), (0.1, 0.1, 0.15))
+            for k, (x, y) in enumerate((*_circle(5, ring * 0.66, -60), (0.0, 0.0))):
+                z = tube * (1.82 + 1.14 * float(np.sqrt(1 - (x * x + y * y) / (ring + 0.76 * tube) ** 2)))
+                form.ellipsoid(_SPRINKLES[k % 3], (x, y, z), (0.11, 0.06, 0.05), turn=(0, 0, 70 * k))
+
+
+_SPRINKLES = ("white", "yellow", "teal")
+
+
+def _iced(form: Form, center: Vector, ring: float, tube: float, start: float) -> None:
+    """Add a ring of dough with icing on it that runs down; `start` is where the first drop hangs."""
+    x, y, z = center
+    form.ring(MAIN, center, ring, tube)
+    form.ring(SECOND, (x, y, z + 0.34 * tube), ring, 0.8 * tube)
+    for k, (dx, dy) in enumerate(_circle(6, ring + 0.62 * tube, start)):
+        form.ellipsoid(SECOND, (x + dx, y + dy, z + 0.1 * tube), (0.14, 0.14, 0.19 if k % 2 else 0.14))
+
+
+def _pineapple(form: Form, style: str) -> None:
+    match style:
+        case "round":
+            radius, half = form.between(0.52, 0.58), form.between(0.52, 0.58)
+        case _:
+            radius, half = form.between(0.42, 0.47), form.between(0.68, 0.76)
+    form.ellipsoid(MAIN, (0, 0, half), (radius, radius, half))
+    form.cone(MAIN, (0, 0, 0.08), 0.08, 0.55 * radius, 0.6 * radius, 0.03, plain=True)
+    for row in range(4):
+        z = (row - 1.6) * 0.42
+        reach = radius * float(np.sqrt(1 - z * z))
+        for x, y in _circle(5, reach, -90 + 36 * (row % 2)):
+            turn = (45, 0, float(np.degrees(np.arctan2(y, x))))
+            form.box("brown", (x, y, half * (1 + z)), (0.04, 0.085, 0.085), 0.02, turn=turn)
+    top = 2 * half - 0.08
+    for number, length, lean, start in ((6, 0.34, 48, -90), (5, 0.42, 24, -60)):
+        for x, y in _circle(number, 1.0, start):
+            reach = length * float(np.sin(np.radians(lean))) + 0.1
+            place = (reach * x, reach * y, top + length * float(np.cos(np.radians(lean))))
+            turn = (0, lean, float(np.degrees(np.arctan2(y, x))))
+            form.ellipsoid(SECOND, place, (0.08, 0.16, length), turn=turn)
+    form.ellipsoid(SECOND, (0, 0, top + 0.42), (0.14, 0.14, 0.44))
+
+
 CATEGORIES: dict[str, Category] = {
     "cake": Category(
         build=_cake,
@@ -129,5 +194,20 @@ CATEGORIES: dict[str, Category] = {
         styles=("single", "double", "square"),
         natural=("orange", "brown"),
         synonyms=("hamburger", "cheeseburger", "sandwich"),
+    ),
+    "donut": Category(
+        build=_donut,
+        main="dough",
+        second="icing",
+        styles=("standing", "stacked", "filled"),
+        natural=("beige", "pink"),
+        synonyms=("doughnut",),
+    ),
+    "pineapple": Category(
+        build=_pineapple,
+        main="fruit",
+        second="leaves",
+        styles=("tall", "round"),
+        natural=("yellow", "green"),
     ),
 }

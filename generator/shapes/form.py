@@ -139,17 +139,27 @@ class Form:
 
     def normalized(self, radius: float) -> list[Solid]:
         """Return the solids centred, and scaled so that the farthest point lies at the radius."""
-        points = np.concatenate([solid.points() for solid in self.solids])
-        middle = (points.min(axis=0) + points.max(axis=0)) / 2
-        scale = radius / np.linalg.norm(points - middle, axis=1).max()
-        return [
-            replace(
-                solid,
-                center=(solid.center - middle) * scale,
-                lengths=tuple(length * scale for length in solid.lengths),
-            )
-            for solid in self.solids
-        ]
+        return fitted([self.solids], radius)[0]
+
+
+def fitted(objects: list[list[Solid]], radius: float) -> list[list[Solid]]:
+    """Return objects, together centred and scaled so that the farthest point lies at the radius."""
+    points = np.concatenate([solid.points() for solids in objects for solid in solids])
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    scale = float(radius / np.linalg.norm(points - middle, axis=1).max())
+    return [moved(solids, scale, -middle * scale) for solids in objects]
+
+
+def moved(solids: list[Solid], scale: float, shift: Vector | np.ndarray) -> list[Solid]:
+    """Return solids scaled about the origin, then shifted."""
+    return [
+        replace(
+            solid,
+            center=solid.center * scale + shift,
+            lengths=tuple(length * scale for length in solid.lengths),
+        )
+        for solid in solids
+    ]
 
 
 def euler_rotation(turn_deg: Vector) -> np.ndarray:
@@ -199,6 +209,18 @@ def local_points(solid: Solid) -> np.ndarray:
         case sdf.SHELL:
             return _SPHERE[_SPHERE[:, 2] <= 0] * (np.array(size[:3]) + size[3])
     raise ValueError(f"There is no solid of kind {solid.kind}.")
+
+
+def geometry_row(solid: Solid) -> np.ndarray:
+    """Return a primitive's row [sdf.NUM_COLUMNS] in which the columns of its look are 0."""
+    row = np.zeros(sdf.NUM_COLUMNS)
+    size = (*solid.lengths, *solid.ratios)
+    row[sdf.KIND] = solid.kind
+    row[sdf.CENTER : sdf.ROTATION] = solid.center
+    row[sdf.ROTATION : sdf.SIZE] = solid.rotation.T.ravel()
+    row[sdf.SIZE : sdf.SIZE + len(size)] = size
+    row[sdf.BOUND] = 1.03 * np.linalg.norm(local_points(solid), axis=1).max() + 0.005
+    return row
 
 
 def _corners(bottom: tuple[float, ...], top: tuple[float, ...], half_height: float) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Chairs, tables, sofas and lamps."""
+"""Chairs, tables, sofas, lamps, beds and bookshelves."""
 
 from math import cos, pi, radians, sin
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, SIDEWAYS, Form
+from generator.shapes.form import MAIN, SECOND, SIDEWAYS, Form, Vector
 
 SIDES = (-1, 1)
 
@@ -127,6 +127,90 @@ def _reading_lamp(form: Form) -> None:
     form.ball("yellow", bulb, 0.2, glow=0.6)
 
 
+def _bed(form: Form, style: str) -> None:
+    width, half = form.between(0.58, 0.68), form.between(0.94, 1.04)
+    if style == "bunk":
+        width *= 0.78
+        high = form.between(1.02, 1.14)
+        _berth(form, width, half, 0.3, 1)
+        _berth(form, width, half, high, 1)
+        for x in SIDES:
+            for y in SIDES:
+                form.box(SECOND, (x * width, y * half, 0.5 * high + 0.2), (0.1, 0.1, 0.5 * high + 0.22), 0.03)
+        for y in SIDES:
+            form.box(SECOND, (0, y * half, high + 0.28), (width, 0.07, 0.09), 0.02)
+        for z in (0.24, 0.5, 0.76):
+            form.box(SECOND, (width + 0.16, -0.5, z * high), (0.06, 0.22, 0.06), 0.02)
+        for y in (-0.74, -0.26):
+            form.box(SECOND, (width + 0.16, y, 0.5 * high + 0.12), (0.07, 0.07, 0.5 * high + 0.12), 0.02)
+        return
+    _berth(form, width, half, 0.34, 2)
+    form.box(SECOND, (0, -half - 0.02, 0.25), (width + 0.06, 0.09, 0.25), 0.06)
+    if style == "canopy":
+        high = form.between(1.4, 1.55)
+        form.box(SECOND, (0, half + 0.02, 0.46), (width + 0.06, 0.09, 0.46), 0.06)
+        for x in SIDES:
+            for y in SIDES:
+                form.box(SECOND, (x * (width + 0.02), y * (half + 0.02), 0.5 * high), (0.09, 0.09, 0.5 * high), 0.03)
+        form.box(MAIN, (0, 0, high + 0.06), (width + 0.14, half + 0.14, 0.1), 0.05)
+        form.frustum(MAIN, (0, 0, high + 0.22), 0.09, (width, half), (0.6 * width, 0.7 * half))
+        return
+    rise = form.between(0.1, 0.18)
+    form.box(SECOND, (0, half + 0.02, 0.34 + rise), (width + 0.06, 0.1, 0.34 + rise), 0.09)
+    form.cone(SECOND, (0, half + 0.02, 0.62 + 2 * rise), 0.1, 0.6 * width, 0.6 * width, 0.04, turn=(90, 0, 0))
+
+
+def _berth(form: Form, width: float, half: float, floor: float, pillows: int) -> None:
+    """Add what one lies in: slats, a mattress, a padded board and pillows at the back, a blanket over the rest."""
+    form.box(SECOND, (0, 0, floor), (width + 0.02, half, 0.1), 0.02)
+    form.box("white", (0, 0, floor + 0.17), (width - 0.03, half - 0.04, 0.13), 0.08)
+    form.box(MAIN, (0, -0.3 * half, floor + 0.16), (width + 0.05, 0.68 * half, 0.24), 0.09)
+    form.box(MAIN, (0, half + 0.02, floor + 0.34), (width - 0.13, 0.14, 0.22), 0.07)  # all that is seen from behind
+    form.box("white", (0, 0.36 * half, floor + 0.24), (width + 0.06, 0.1, 0.17), 0.08)
+    for k in range(pillows):
+        x = (2 * k + 1 - pillows) * width * 0.48
+        size = (0.84 * width / pillows, 0.2, 0.1)
+        form.box("white", (x, 0.72 * half, floor + 0.36), size, 0.09, turn=(24, 0, 0))
+
+
+def _bookshelf(form: Form, style: str) -> None:
+    depth = form.between(0.3, 0.36)
+    match style:
+        case "wide":
+            columns, pitch = (2, 2, 2), (form.between(0.66, 0.74), form.between(0.56, 0.62))
+        case "stepped":
+            columns, pitch = (1, 2, 3), (form.between(0.62, 0.7), form.between(0.56, 0.62))
+        case _:
+            columns, pitch = (3,), (form.between(0.86, 0.96), form.between(0.58, 0.64))
+    left = -0.5 * len(columns) * pitch[0]
+    for k, levels in enumerate(columns):
+        middle = left + (k + 0.5) * pitch[0]
+        for level in range(levels + 1):
+            form.box(MAIN, (middle, 0, 0.1 + level * pitch[1]), (0.5 * pitch[0] + 0.04, depth, 0.06), 0.01)
+        for level in range(levels):
+            size = (pitch[0] - 0.16, depth, 0.84 * pitch[1] - 0.1)
+            _books(form, middle, 0.16 + level * pitch[1], size, 4 if len(columns) == 1 else 3)
+    for k in range(len(columns) + 1):
+        levels = max(columns[max(k - 1, 0)], columns[min(k, len(columns) - 1)])
+        half = 0.5 * levels * pitch[1] + 0.08
+        form.box(MAIN, (left + k * pitch[0], 0, half), (0.07, depth + 0.02, half), 0.01)
+    top = 0.16 + columns[-1] * pitch[1]
+    middle = left + (len(columns) - 0.5) * pitch[0]
+    form.box(SECOND, (middle - 0.02, 0, top + 0.08), (0.3, 0.2, 0.08), 0.02)
+    form.box(SECOND, (middle + 0.04, 0, top + 0.23), (0.25, 0.17, 0.07), 0.02, turn=(0, 0, 14))
+
+
+def _books(form: Form, middle: float, floor: float, size: Vector, number: int) -> None:
+    """Add a row of books on a board, the last of them leaning on the others; `size` is what they have room in."""
+    thick = size[0] / (number + 0.8)
+    for k, share in enumerate((0.96, 0.8, 0.92, 0.78)[-number:]):
+        half = 0.5 * size[2] * share * form.between(0.94, 1.04)
+        is_last = k == number - 1
+        x = middle - size[0] / 2 + (k + (0.9 if is_last else 0.5)) * thick
+        book = (0.5 * thick - 0.012, size[1] * (0.9 if k % 2 else 1.0), half)
+        form.box(SECOND, (x, 0, floor + half), book, 0.015, turn=(0, -14 if is_last else 0, 0))
+
+
 CATEGORIES: dict[str, Category] = {
     "chair": Category(
         build=_chair,
@@ -157,5 +241,20 @@ CATEGORIES: dict[str, Category] = {
         second="base",
         styles=("bedside", "standing", "reading"),
         natural=("yellow", "brown"),
+    ),
+    "bed": Category(
+        build=_bed,
+        main="blanket",
+        second="frame",
+        styles=("double", "bunk", "canopy"),
+        natural=("blue", "brown"),
+    ),
+    "bookshelf": Category(
+        build=_bookshelf,
+        main="shelves",
+        second="books",
+        styles=("tall", "wide", "stepped"),
+        natural=("brown", "red"),
+        synonyms=("bookcase",),
     ),
 }

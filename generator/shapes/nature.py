@@ -1,11 +1,11 @@
-"""Trees, mushrooms, flowers and cacti."""
+"""Trees, mushrooms, flowers, cacti, pumpkins and crystals."""
 
 from math import cos, pi, radians, sin
 
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, Form, euler_rotation
+from generator.shapes.form import MAIN, SECOND, Form, Vector, euler_rotation
 
 SIDES = (-1, 1)
 
@@ -138,6 +138,75 @@ def _pot(form: Form, slot: str, radius: float) -> None:
     form.cone("black" if slot == "brown" else "brown", (0, 0, 0.48), 0.04, 0.92 * radius, 0.92 * radius)
 
 
+def _pumpkin(form: Form, style: str) -> None:
+    match style:
+        case "tall":
+            wide, half = form.between(0.5, 0.56), form.between(0.7, 0.78)
+        case "carved":
+            wide, half = form.between(0.62, 0.68), form.between(0.6, 0.66)
+        case _:
+            wide, half = form.between(0.72, 0.8), form.between(0.44, 0.5)
+    for i in range(8):
+        angle = 45 * i - 90
+        place = (0.46 * wide * cos(radians(angle)), 0.46 * wide * sin(radians(angle)), half)
+        form.ellipsoid(MAIN, place, (0.54 * wide, 0.4 * wide, half), turn=(0, 0, angle))
+    top = 2 * half - 0.06
+    form.cone(SECOND, (0, 0, top + 0.14), 0.2, 0.24, 0.13, 0.04)
+    form.rod(SECOND, (0.02, 0, top + 0.3), (0.17, 0, top + 0.46), 0.125)
+    reach = 0.27 if style == "carved" else 0.38
+    for angle in range(-54, 306, 72):
+        x, y = cos(radians(angle)), sin(radians(angle))
+        form.ellipsoid(SECOND, (reach * x, reach * y, top + 0.02), (reach - 0.04, 0.2, 0.08), turn=(0, 22, angle))
+    if style == "carved":
+        for x in SIDES:
+            eye = (x * 0.25, 0.3 - wide, 1.36 * half)
+            form.frustum("yellow", eye, 0.14, (0.16, 0.2), (0.03, 0.2), turn=(0, -x * 12, x * 14), glow=0.6)
+            grin = (x * 0.24, 0.29 - wide, 0.86 * half)
+            form.box("yellow", grin, (0.17, 0.2, 0.08), 0.01, (0, -x * 24, x * 12), glow=0.6)
+        form.frustum("yellow", (0, 0.19 - wide, 1.1 * half), 0.07, (0.08, 0.2), (0.02, 0.2), glow=0.6)
+        form.box("yellow", (0, 0.19 - wide, 0.77 * half), (0.14, 0.2, 0.08), 0.01, glow=0.6)
+
+
+def _crystal(form: Form, style: str) -> None:
+    for angle, reach, size in ((-70, 0.34, 0.3), (50, 0.36, 0.28), (170, 0.34, 0.3)):
+        x, y = cos(radians(angle)), sin(radians(angle))
+        form.box(SECOND, (reach * x, reach * y, 0.08), (size, size, 0.2), 0.06, turn=(12, 8, angle + 20))
+    form.box(SECOND, (0, 0, 0.1), (0.4, 0.4, 0.2), 0.06, turn=(0, 0, 20))
+    match style:
+        case "single":
+            _gem(form, (0, 0, 0.1), form.between(0.98, 1.12), form.between(0.36, 0.42), (0, 0))
+        case "cut":
+            wide, low = form.between(0.6, 0.68), form.between(0.34, 0.4)
+            crown = 0.16 + 2 * low
+            form.cone(MAIN, (0, 0, 0.16 + low), low, 0.14, 1.27 * wide, 0.0)
+            form.cone(MAIN, (0, 0, crown + 0.13), 0.13, 1.27 * wide, 0.76 * wide, 0.0)
+            for turn in (0, 45):
+                form.frustum(MAIN, (0, 0, 0.16 + low), low, (0.1, 0.1), (wide, wide), turn=(0, 0, turn))
+                form.frustum(
+                    MAIN, (0, 0, crown + 0.13), 0.131, (wide, wide), (0.6 * wide, 0.6 * wide), turn=(0, 0, turn)
+                )
+        case _:
+            _gem(form, (0, 0.02, 0.1), form.between(0.72, 0.82), 0.27, (4, 0))
+            for angle, lean, half in (
+                (-80, 30, 0.46),
+                (-10, 36, 0.54),
+                (60, 28, 0.5),
+                (130, 34, 0.58),
+                (205, 32, 0.48),
+            ):
+                x, y = 0.16 * cos(radians(angle)), 0.16 * sin(radians(angle))
+                _gem(form, (x, y, 0.12), half * form.between(0.92, 1.08), 0.19, (lean, angle))
+
+
+def _gem(form: Form, root: Vector, half: float, wide: float, lean: tuple[float, float]) -> None:
+    """Add a pointed prism of eight sides that leans so many degrees from upright, towards an azimuth."""
+    for spin in (0, 45):
+        turn = euler_rotation((0, *lean)) @ euler_rotation((0, 0, spin))
+        for share, reach, low, high in ((0.72, 0.72, 0.74, 1.0), (1.72, 0.285, 1.0, 0.06)):
+            x, y, z = root + turn @ [0.0, 0.0, share * half]
+            form.frustum(MAIN, (x, y, z), reach * half, (low * wide, low * wide), (high * wide, high * wide), turn=turn)
+
+
 CATEGORIES: dict[str, Category] = {
     "tree": Category(
         build=_tree,
@@ -169,5 +238,21 @@ CATEGORIES: dict[str, Category] = {
         styles=("tall", "round", "prickly"),
         natural=("green", "orange"),
         synonyms=("succulent",),
+    ),
+    "pumpkin": Category(
+        build=_pumpkin,
+        main="rind",
+        second="stem",
+        styles=("round", "tall", "carved"),
+        natural=("orange", "green"),
+        synonyms=("gourd",),
+    ),
+    "crystal": Category(
+        build=_crystal,
+        main="gems",
+        second="rock",
+        styles=("clustered", "single", "cut"),
+        natural=("purple", "grey"),
+        synonyms=("gemstone",),
     ),
 }

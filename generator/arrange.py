@@ -1,0 +1,96 @@
+"""Where the objects of a scene stand: several equal ones, or two in a relation. The front is -y, z is up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from generator.shading import scene_distance
+from generator.shapes.form import Solid, fitted, geometry_row, moved
+
+GAP = 0.3  # between two objects, of their radius: seen from 45 degrees aside it is still open
+NEARER_SIZE = 0.65  # of the object behind it, so that both are seen from the front
+LARGEST_ON_TOP, SMALLEST_ON_TOP = 0.6, 0.45  # of the object below
+LEVEL = 0.04  # how much a place to stand on may rise and fall, of the object's radius
+
+
+def size(solids: list[Solid]) -> float:
+    """Return the radius of an object about the middle of its box."""
+    low, high = _box(solids)
+    return float(np.linalg.norm(_points(solids) - (low + high) / 2, axis=1).max())
+
+
+def copies(solids: list[Solid], count: int, rng: np.random.Generator) -> list[list[Solid]]:
+    """Return two to four equal objects on the ground: a row, a triangle or row of three, a square of four."""
+    [solids] = fitted([solids], 1.0)
+    low, high = _box(solids)
+    step_x, step_y, _ = high - low + GAP
+    is_triangle = rng.random() < 0.5 or step_x > 1.4 * step_y  # a row of wide things is small in the picture
+    match count:
+        case 3 if is_triangle:
+            places = [(-0.5, -0.5), (0.5, -0.5), (0.0, 0.5)]
+        case 4:
+            places = [(-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)]
+        case _:
+            places = [(i - (count - 1) / 2, 0.0) for i in range(count)]
+    return [moved(solids, 1.0, (x * step_x, y * step_y, 0.0)) for x, y in places]
+
+
+def pair(first: list[Solid], relation: str, other: list[Solid]) -> list[list[Solid]]:
+    """Return two objects of comparable size in a relation of grammar.RELATIONS; the other one stays in its place."""
+    [first], [other] = fitted([first], 1.0), fitted([other], 1.0)
+    match relation:
+        case "on":
+            spot, room = _place_on_top(other)
+            low, high = _box(first)
+            scale = float(np.clip(2.4 * room / (high - low)[:2].max(), SMALLEST_ON_TOP, LARGEST_ON_TOP))
+            return [moved(first, scale, spot - scale * np.array([0.0, 0.0, low[2]])), other]
+        case "next to":
+            (low, high), (other_low, _) = _box(first), _box(other)
+            return [moved(first, 1.0, (other_low[0] - GAP - high[0], 0.0, other_low[2] - low[2])), other]
+        case "in front of":
+            first = moved(first, NEARER_SIZE, (0.0, 0.0, 0.0))
+            (low, high), (other_low, _) = _box(first), _box(other)
+            return [moved(first, 1.0, (0.0, other_low[1] - GAP - high[1], other_low[2] - low[2])), other]
+    raise ValueError(f"There is no relation {relation!r}.")
+
+
+def _place_on_top(solids: list[Solid]) -> tuple[np.ndarray, float]:
+    """Return the point of an object of radius 1 on which another may stand, and the radius of the level place there.
+
+    The middle counts, unless a place before or behind it has more room: a sofa's back rises close to its middle.
+    """
+    rows = np.stack([geometry_row(solid) for solid in solids])
+    places = []
+    for y in (0.0, -0.15, 0.15, -0.3, 0.3):
+        height = top_height(rows, 0.0, y)
+        room = 0.1
+        while room < 0.6 and all(abs(top_height(rows, *at) - height) < LEVEL for at in _ring(y, room + 0.1)):
+            room += 0.1
+        places.append((room - 0.3 * abs(y), y, height, room))
+    _, y, height, room = max(places)
+    return np.array([0.0, y, height]), room
+
+
+def _ring(y: float, radius: float) -> list[tuple[float, float]]:
+    angles = np.arange(8) * np.pi / 4
+    return list(zip((radius * np.cos(angles)).tolist(), (y + radius * np.sin(angles)).tolist()))
+
+
+def top_height(rows: np.ndarray, x: float, y: float) -> float:
+    """Return the z where the line down through (x, y) meets a scene within the unit ball; -1 if nowhere."""
+    near, z = np.arange(len(rows)), 1.0
+    while z > -1.0:
+        distance, _ = scene_distance(rows, near, len(rows), x, y, z, 1e9)
+        if distance < 1e-3:
+            return z - distance
+        z -= 0.9 * distance
+    return -1.0
+
+
+def _points(solids: list[Solid]) -> np.ndarray:
+    return np.concatenate([solid.points() for solid in solids])
+
+
+def _box(solids: list[Solid]) -> tuple[np.ndarray, np.ndarray]:
+    points = _points(solids)
+    return points.min(axis=0), points.max(axis=0)

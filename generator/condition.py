@@ -1,0 +1,91 @@
+"""What the transformer is told of the cameras: a ray for every token, an angle for every latent frame.
+
+The same orbits as rays.py makes, for many clips at once and on any device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .rays import orbit_radius
+from .vae import SPACE, TIME
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a batch of clips should show, as the transformer hears it."""
+
+    text: Float[Tensor, "b l e"]
+    text_mask: Bool[Tensor, "b l"]
+    null_text: Float[Tensor, "1 l e"]
+    """What guidance leads away from."""
+    null_mask: Bool[Tensor, "1 l"]
+    rays: Float[Tensor, "#b t h w 12"]
+    angles: Float[Tensor, "#b t"]
+    reference: Float[Tensor, "b t c h w"] | None = None
+    given: Bool[Tensor, "b t"] | None = None
+
+
+def orbit_cameras(
+    elevation_deg: Float[Tensor, " b"],
+    fov_deg: Float[Tensor, " b"],
+    start_deg: Float[Tensor, " b"],
+    num_frames: int,
+    height: int,
+    width: int,
+) -> tuple[Float[Tensor, "b f 4 4"], Float[Tensor, "b 3 3"], Float[Tensor, "b f"]]:
+    """Return camera-to-world matrices and intrinsics of closed orbits, and the azimuths of their frames in radians."""
+    turn = torch.arange(num_frames, device=fov_deg.device, dtype=fov_deg.dtype) / num_frames
+    azimuth = torch.deg2rad(start_deg)[:, None] + 2 * torch.pi * turn
+    elevation = torch.deg2rad(elevation_deg)[:, None].expand_as(azimuth)
+    zero, one = torch.zeros_like(azimuth), torch.ones_like(azimuth)
+    outward = torch.stack([azimuth.sin() * elevation.cos(), -azimuth.cos() * elevation.cos(), elevation.sin()], dim=-1)
+    right = torch.stack([azimuth.cos(), azimuth.sin(), zero], dim=-1)
+    down = torch.linalg.cross(-outward, right)
+    radius = orbit_distance(fov_deg)[:, None, None]
+    top = torch.stack([right, down, -outward, radius * outward], dim=-1)  # b f 3 4
+    bottom = torch.stack([zero, zero, zero, one], dim=-1)[:, :, None]
+    focal = 0.5 * height / torch.tan(torch.deg2rad(fov_deg) / 2)
+    K = torch.zeros(len(fov_deg), 3, 3, device=fov_deg.device, dtype=fov_deg.dtype)
+    K[:, 0, 0] = K[:, 1, 1] = focal
+    K[:, 0, 2], K[:, 1, 2], K[:, 2, 2] = width / 2, height / 2, 1
+    return torch.cat([top, bottom], dim=2), K, azimuth
+
+
+def orbit_distance(fov_deg: Tensor) -> Tensor:
+    """Return what `rays.orbit_radius` returns, for a tensor."""
+    margin = orbit_radius(180.0)
+    return margin / torch.sin(torch.deg2rad(fov_deg) / 2)
+
+
+def orbit_condition(
+    elevation_deg: Float[Tensor, " b"],
+    fov_deg: Float[Tensor, " b"],
+    start_deg: Float[Tensor, " b"],
+    num_frames: int,
+    height: int,
+    width: int,
+    patch: int,
+) -> tuple[Float[Tensor, "b t h w 12"], Float[Tensor, "b t"]]:
+    """Return the rays of the tokens, those of two frames side by side, and the angles of the latent frames.
+
+    Six numbers a ray: unit direction d and moment o x d (Sitzmann et al., arXiv:2106.02634).
+    """
+    c2w, K, azimuth = orbit_cameras(elevation_deg, fov_deg, start_deg, num_frames, height, width)
+    cell = SPACE * patch
+    u = torch.arange(cell / 2, width, cell, device=K.device, dtype=K.dtype)
+    v = torch.arange(cell / 2, height, cell, device=K.device, dtype=K.dtype)
+    x = (u - K[:, 0, 2, None]) / K[:, 0, 0, None]
+    y = (v - K[:, 1, 2, None]) / K[:, 1, 1, None]
+    shape = (len(K), len(v), len(u))
+    local = torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape), torch.ones(shape).to(K)], dim=-1)
+    directions = torch.einsum("bfij,bhwj->bfhwi", c2w[:, :, :3, :3], local)
+    directions = torch.nn.functional.normalize(directions, dim=-1)
+    origins = c2w[:, :, None, None, :3, 3].expand_as(directions)
+    rays = torch.cat([directions, torch.linalg.cross(origins, directions)], dim=-1)
+    rays = torch.cat([rays[:, i::TIME] for i in range(TIME)], dim=-1)
+    return rays, azimuth.view(len(K), -1, TIME).mean(-1)

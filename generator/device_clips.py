@@ -1,0 +1,85 @@
+"""Training clips that are drawn by processes and rendered on a GPU when they are wanted: pixels are never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from .condition import orbit_cameras, orbit_distance
+from .cuda_mesh import trace_meshes
+from .cuda_tracer import encode_clips, trace_clips
+from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_shard
+from .train_vae import to_model
+
+AT_HAND = 24  # rendered shards from which batches are drawn; 0.5 GB each at 24 frames of 128 px
+DRAWS_A_SHARD = 40  # batches between two new shards
+AT_ONCE = 64  # clips in one launch
+
+
+class DeviceClips:
+    """The same clips as `train.ShardClips` keeps in files, on a device."""
+
+    keeps = False
+
+    def __init__(self, recipe: Recipe, num_shards: int, num_frames: int, size: int, workers: int, device: torch.device):
+        self.recipe, self.num_shards, self.workers = recipe, num_shards, workers
+        self.num_frames, self.size, self.device = num_frames, size, device
+        self.drawn: list[list[tuple[Sample, Subject]]] = []
+        self.rendered: list[Tensor] = []
+        self.num_draws = 0
+
+    def start(self) -> None:
+        """Start the processes that draw, and render a first shard."""
+        self.processes = get_context("spawn").Pool(self.workers)
+        self.coming = self.processes.imap(partial(draw_shard, self.recipe), range(self.num_shards))
+        self._render_next()
+
+    def draw(self, num: int, generator: torch.Generator) -> Float[Tensor, "b f 5 h w"]:
+        """Draw clips in [0,1] at random from the shards at hand, to which more come."""
+        self.num_draws += 1
+        if self.num_draws % DRAWS_A_SHARD == 0 and len(self.rendered) < min(AT_HAND, self.num_shards):
+            self._render_next()
+        which = torch.randint(len(self.rendered), (num,), generator=generator).tolist()
+        clip = torch.randint(SHARD_SIZE, (num,), generator=generator).tolist()
+        return to_model(torch.stack([self.rendered[i][j] for i, j in zip(which, clip)]), self.device)
+
+    def shards(self) -> Iterator[tuple[str, Callable[[], Tensor], list[Sample]]]:
+        """Yield name, clips uint8 [n,F,H,W,5] and what they show, of every shard, in order."""
+        for index in range(self.num_shards):
+            drawn = self._drawn(index)
+            clips = cache(partial(self._clips, index))
+            yield f"{index:04d}", clips, [sample for sample, _ in drawn]
+        self.processes.close()
+
+    def _clips(self, index: int) -> Tensor:
+        return self.rendered[index] if index < len(self.rendered) else self.render(self._drawn(index))
+
+    def _drawn(self, index: int) -> list[tuple[Sample, Subject]]:
+        while len(self.drawn) <= index:
+            self.drawn.append(next(self.coming))
+        return self.drawn[index]
+
+    def _render_next(self) -> None:
+        self.rendered.append(self.render(self._drawn(len(self.rendered))))
+
+    def render(self, drawn: list[tuple[Sample, Subject]]) -> UInt8[Tensor, "n f h w 5"]:
+        """Render what was drawn."""
+        clips = torch.empty(len(drawn), self.num_frames, self.size, self.size, 5, dtype=torch.uint8, device=self.device)
+        is_scene = [isinstance(subject, np.ndarray) for _, subject in drawn]
+        for trace, wanted in ((trace_clips, True), (trace_meshes, False)):
+            indices = [i for i, scene in enumerate(is_scene) if scene == wanted]
+            for at in range(0, len(indices), AT_ONCE):
+                part = indices[at : at + AT_ONCE]
+                orbits = [drawn[i][0].orbit for i in part]
+                camera = torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits], device=self.device)
+                elevation, fov, start = camera.unbind(1)
+                c2w, K, _ = orbit_cameras(elevation, fov, start, self.num_frames, self.size, self.size)
+                traced = trace([drawn[i][1] for i in part], c2w, K, self.size, self.size)  # type: ignore[arg-type]
+                clips[torch.tensor(part, device=self.device)] = encode_clips(traced, orbit_distance(fov))
+        return clips
