@@ -131,6 +131,7 @@ int bin_pairs(const float* screen, const int* box, const int* order, int num_ord
         for (int tx = box[4 * i]; tx < box[4 * i + 1]; ++tx) {
             const float left = std::max(TILE * tx + 0.5f - u, -half_u);
             const float right = std::min(TILE * tx + TILE - 0.5f - u, half_u);
+            if (left > right) continue;  // no pixel's centre lies in it
             const float high = std::min(std::max(tip, left), right), low = std::min(std::max(-tip, left), right);
             const float end = v + slope * high + std::sqrt(across * std::max(reach - high * high / xx, 0.0f));
             const float start = v + slope * low - std::sqrt(across * std::max(reach - low * low / xx, 0.0f));

@@ -12,6 +12,8 @@ class FitConfig:
 
     num_splats: int = 10000
     """Splats at the end, at most."""
+    primitive: Literal["3dgs", "2dgs"] = "3dgs"
+    """Ellipsoids (3DGS) or flat discs (2DGS), which know the depth and the normal of every pixel."""
     splats_per_pixel: float = 4.0
     """Splats for each pixel of the subject in one view, at most; more learn the views by heart."""
     iterations: int = 1000
@@ -32,6 +34,10 @@ class FitConfig:
     """Weight of structure (1 - SSIM) beside colour."""
     depth_weight: float = 0.0
     """Weight of the views' depths, where they have them."""
+    distortion_weight: float = 0.0
+    """Weight of the spread in depth of what a pixel sees; discs alone."""
+    normal_weight: float = 0.05
+    """Weight of the discs' normals differing from those of the depth map; discs alone."""
     frame_colors: bool = False
     """Let every frame have an affine map of its colours, for frames that differ in brightness or tint."""
     frame_weights: bool = False
@@ -43,7 +49,7 @@ class FitConfig:
     min_scale_px: float = 0.1
     """Least standard deviation of a splat, in pixels of the views; below about 0.5 a look from nearer shows hair."""
     antialiased: bool = False
-    """Weaken splats smaller than a pixel; the viewer must do the same (Mip-Splatting)."""
+    """Weaken splats smaller than a pixel; the viewer must do the same (Mip-Splatting). Ellipsoids alone."""
 
 
 @dataclass(frozen=True)

@@ -62,16 +62,9 @@ def bin_pairs(screen, box, order, offsets, height, width, counts, slots, splat_o
         i = uint64(order[o])
         u, v, reach = screen[i, U], screen[i, V], screen[i, REACH]
         xx, xy, yy = screen[i, COV_XX], screen[i, COV_XY], screen[i, COV_YY]
-        half_u, slope = math.sqrt(reach * xx), xy / xx
-        tip = slope * math.sqrt(reach / yy) * xx  # dx of the ellipse's lowest point
-        across, narrowing = yy - slope * xy, f32(1) / xx
         n = uint64(offsets[i])
         for tx in range(box[i, 0], box[i, 1]):
-            left = max(f32(TILE * tx) + f32(0.5) - u, -half_u)
-            right = min(f32(TILE * tx) + f32(TILE - 0.5) - u, half_u)
-            high, low = min(max(tip, left), right), min(max(-tip, left), right)
-            end = v + slope * high + math.sqrt(across * max(reach - high * high * narrowing, f32(0)))
-            start = v + slope * low - math.sqrt(across * max(reach - low * low * narrowing, f32(0)))
+            start, end = _rows_crossed(u, v, reach, xx, xy, yy, tx)
             y0 = max(np.int32(math.ceil(start - f32(0.5))), np.int32(0))
             y1 = min(np.int32(math.floor(end - f32(0.5))) + np.int32(1), np.int32(height))
             if y1 <= y0:
@@ -83,6 +76,29 @@ def bin_pairs(screen, box, order, offsets, height, width, counts, slots, splat_o
                 tile_starts[uint64(tile + 1)] += 1
                 n += uint64(1)
         counts[i] = n - uint64(offsets[i])
+    _sorted_into_tiles(order, offsets, counts, tile_of, packed_rows, slots, splat_of, rows_of, tile_starts)
+
+
+@inlined
+def _rows_crossed(u, v, reach, xx, xy, yy, tx):
+    """Return where the ellipse d^t covariance^-1 d = reach around (u, v) begins and ends in a column of tiles.
+
+    Where no pixel's centre lies in it, the end comes long before the beginning.
+    """
+    half_u, slope = math.sqrt(reach * xx), xy / xx
+    tip = slope * math.sqrt(reach / yy) * xx  # dx of the ellipse's lowest point
+    across, narrowing = max(yy - slope * xy, f32(0)), f32(1) / xx
+    left = max(f32(TILE * tx) + f32(0.5) - u, -half_u)
+    right = min(f32(TILE * tx) + f32(TILE - 0.5) - u, half_u)
+    high, low = min(max(tip, left), right), min(max(-tip, left), right)
+    end = v + slope * high + math.sqrt(across * max(reach - high * high * narrowing, f32(0)))
+    start = v + slope * low - math.sqrt(across * max(reach - low * low * narrowing, f32(0)))
+    return (start, end) if left <= right else (f32(1e9), f32(-1e9))
+
+
+@kernel
+def _sorted_into_tiles(order, offsets, counts, tile_of, packed_rows, slots, splat_of, rows_of, tile_starts):
+    """Lay the pairs, so far listed splat by splat, tile by tile; `tile_starts` holds their numbers, one tile late."""
     for tile in range(tile_starts.shape[0] - 1):
         tile_starts[tile + 1] += tile_starts[tile]
     cursor = tile_starts[:-1].copy()

@@ -123,7 +123,9 @@ def backward(
     return sums, grad, grad_camera.sum(axis=0)
 
 
-def _sort_and_bin(screen: np.ndarray, box: np.ndarray, height: int, width: int) -> Lists:
+def _sort_and_bin(
+    screen: np.ndarray, box: np.ndarray, height: int, width: int, bin_kernel: Callable[..., None] = bin_pairs
+) -> Lists:
     visible = np.flatnonzero(box[:, 1] > box[:, 0]).astype(np.uint64)
     # Positive floats sort as their bits do; the splat's number below them breaks ties the same way every time.
     keys = (screen[visible, Z].view(np.uint32).astype(np.uint64) << np.uint64(32)) | visible
@@ -134,7 +136,7 @@ def _sort_and_bin(screen: np.ndarray, box: np.ndarray, height: int, width: int) 
     counts, slots = np.zeros(len(box), np.int32), np.empty(offsets[-1], np.int32)
     splat_of, rows_of = np.empty_like(slots), np.empty_like(slots)
     tile_starts = np.empty(math.ceil(height / TILE) * math.ceil(width / TILE) + 1, np.int32)
-    bin_pairs(screen, box, order, offsets, height, width, counts, slots, splat_of, rows_of, tile_starts)
+    bin_kernel(screen, box, order, offsets, height, width, counts, slots, splat_of, rows_of, tile_starts)
     num_pairs = tile_starts[-1]
     return Lists(offsets, counts, slots, splat_of[:num_pairs], rows_of[:num_pairs], tile_starts)
 

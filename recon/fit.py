@@ -18,10 +18,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from recon import cpu_raster, depth_guide, losses, mcmc, sh
+from recon import cpu_raster, cpu_raster_2dgs, depth_guide, losses, mcmc, sh
 from recon.config import FitConfig
 from recon.cpu_ssim import structural_gradient
 from recon.densify import Population, densify
+from recon.flat_losses import normal_consistency, surface_gradient
 from recon.frames import Frames, learn_error, learn_map, new_frames, recoloured, weight
 from recon.render import render
 from recon.splats import LOG_SCALE, MEAN, OPACITY, QUAT, SH, Splats, from_rows, to_rows
@@ -35,6 +36,7 @@ DENSIFY_FROM, DENSIFY_TO = 0.1, 0.5  # share of the fit in which splats are spli
 NUM_DENSIFY = 8  # times
 DEPTH_TO = 0.6  # share of the fit after which depth maps no longer pull: pixels place a surface more exactly
 MCMC_TO = 0.7  # share of the fit in which splats are shaken, where they are densified that way
+SURFACE_FROM = 0.25  # share of the fit after which discs are held together: first they must find their places
 MAX_NEEDLE = 10.0  # longest by middle scale: longer needles show from other sides
 REPORT_EVERY = 20
 
@@ -85,7 +87,8 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         degree = config.sh_degree if step >= SH_FROM * config.iterations else 0
         target = coarse if step < num_coarse else fine
         k, rates = order.pop(), _rates(population.rows, step / config.iterations, radius)
-        gradient, square = _gradient(population.rows, target, k, background, degree, config, frames)
+        surface = _surface_weights(config, step, radius)
+        gradient, square = _gradient(population.rows, target, k, background, degree, config, frames, surface)
         learn_error(frames, k, square)
         pull = config.depth_weight * max(1 - step / (DEPTH_TO * config.iterations), 0)
         if pull > 0 and target.views.depths is not None:
@@ -98,7 +101,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         _adam(population, gradient, rates, step + 1)
         if explores:
             mcmc.explore(population.rows, float(rates[MEAN]), generator, radius)
-        _limit_shapes(population.rows, math.log(config.min_scale_px * pixel))
+        _limit_shapes(population.rows, math.log(config.min_scale_px * pixel), flat=config.primitive == "2dgs")
         need += gradient[:, MEAN:LOG_SCALE].norm(dim=1)
         if step in densify_at:
             if config.densify == "mcmc":
@@ -121,7 +124,8 @@ def check_config(config: FitConfig) -> None:
         raise ValueError(f"A fit needs at least one iteration, not {config.iterations}.")
     if config.sh_degree not in (0, 1, 2, 3):
         raise ValueError(f"Spherical harmonics have degree 0, 1, 2 or 3 here, not {config.sh_degree}.")
-    for name in ("grow_share", "alpha_weight", "quadratic", "ssim_weight", "depth_weight"):
+    weights = ("alpha_weight", "ssim_weight", "depth_weight", "distortion_weight", "normal_weight")
+    for name in ("grow_share", "quadratic", *weights):
         if getattr(config, name) < 0:
             raise ValueError(f"{name} cannot be negative; it is {getattr(config, name)}.")
     for name in ("min_scale_px", "splats_per_pixel"):
@@ -130,6 +134,8 @@ def check_config(config: FitConfig) -> None:
     for name in ("start_share", "coarse"):
         if not 0 < getattr(config, name) <= 1:
             raise ValueError(f"{name} is a share above 0 and up to 1, not {getattr(config, name)}.")
+    if config.antialiased and config.primitive == "2dgs":
+        raise ValueError("antialiased is for ellipsoids; flat splats have a low-pass of their own.")
     if not 0 <= config.coarse_share < 1:
         raise ValueError(f"coarse_share lies between 0 and 1, not at {config.coarse_share}.")
 
@@ -157,39 +163,61 @@ def _gradient(
     degree: int,
     config: FitConfig,
     frames: Frames,
+    surface: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Float[Tensor, "n d"], float]:
-    """Return the loss's gradient for view k, and the mean squared error of its colours."""
+    """Return the loss's gradient for view k, and the mean squared error of its colours.
+
+    `surface` holds the weights of distortion, in world units, and of normals; read for flat splats.
+    """
     if rows.is_cuda:
-        return _gradient_autograd(rows, target, k, background, degree, config, frames)
+        return _gradient_autograd(rows, target, k, background, degree, config, frames, surface)
     num_sh = (degree + 1) ** 2
     basis, raw = _colors(rows, target.centers[k], degree)
     colors = raw.clamp(min=0).contiguous()
-    size = target.rgba.shape[1:3]
-    frame = cpu_raster.forward(
-        rows.numpy(), colors.numpy(), target.camera_rows[k], *size, antialiased=config.antialiased
-    )
-    if config.frame_colors:
-        rgb, left = (torch.from_numpy(map_).requires_grad_() for map_ in (frame.rgb, frame.left))
-        square = _backward(rgb, left, target.rgba[k], background, config, frames, k)
-        assert rgb.grad is not None  # for the type checker: backward has just filled them
-        assert left.grad is not None
-        grad_rgb, grad_left = rgb.grad.numpy(), left.grad.numpy()
-    else:
-        _, square, grad_rgb, grad_left = losses.photometric_gradient(
-            frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy(), config.alpha_weight, config.quadratic
-        )
-        if config.ssim_weight > 0:
-            _, *grads = structural_gradient(frame.rgb, frame.left, target.rgba[k].numpy(), background.numpy())
-            grad_rgb += np.float32(config.ssim_weight) * grads[0]
-            grad_left += np.float32(config.ssim_weight) * grads[1]
-        if config.frame_weights:
-            grad_rgb, grad_left = (np.float32(weight(frames, k)) * map_ for map_ in (grad_rgb, grad_left))
+    arrays, camera, size = (rows.numpy(), colors.numpy()), target.camera_rows[k], target.rgba.shape[1:3]
     gradient = torch.zeros_like(rows)
-    sums, _, _ = cpu_raster.backward(frame, grad_rgb, grad_left, out=gradient.numpy())
+    if config.primitive == "2dgs":
+        frame = cpu_raster_2dgs.forward(*arrays, camera, *size)
+        grad_rgb, grad_left, square = _picture_gradient(frame.rgb, frame.left, target, k, background, config, frames)
+        *_, more, grad_maps = surface_gradient(frame.left, frame.maps, frame.shift, camera, *surface)
+        sums, _, _ = cpu_raster_2dgs.backward(frame, grad_rgb, grad_left + more, grad_maps, out=gradient.numpy())
+    else:
+        frame = cpu_raster.forward(*arrays, camera, *size, antialiased=config.antialiased)
+        grad_rgb, grad_left, square = _picture_gradient(frame.rgb, frame.left, target, k, background, config, frames)
+        sums, _, _ = cpu_raster.backward(frame, grad_rgb, grad_left, out=gradient.numpy())
     grad_colors = torch.from_numpy(sums[:, :3]) * (raw > 0)
     # The colour's change with the direction, and so with the mean, is left out: it is small and noisy.
     gradient[:, SH : SH + 3 * num_sh] = (basis[:, :, None] * grad_colors[:, None, :]).flatten(1)
     return gradient, square
+
+
+def _picture_gradient(
+    rgb: np.ndarray,
+    left: np.ndarray,
+    target: _Target,
+    k: int,
+    background: Tensor,
+    config: FitConfig,
+    frames: Frames,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the loss's gradients with respect to view k's picture, and the mean squared error of its colours."""
+    if config.frame_colors:
+        leaves = [torch.from_numpy(map_).requires_grad_() for map_ in (rgb, left)]
+        square = _backward(leaves[0], leaves[1], target.rgba[k], background, config, frames, k)
+        assert leaves[0].grad is not None  # for the type checker: backward has just filled them
+        assert leaves[1].grad is not None
+        return leaves[0].grad.numpy(), leaves[1].grad.numpy(), square
+    rgba, behind = target.rgba[k].numpy(), background.numpy()
+    _, square, grad_rgb, grad_left = losses.photometric_gradient(
+        rgb, left, rgba, behind, config.alpha_weight, config.quadratic
+    )
+    if config.ssim_weight > 0:
+        _, *grads = structural_gradient(rgb, left, rgba, behind)
+        grad_rgb += np.float32(config.ssim_weight) * grads[0]
+        grad_left += np.float32(config.ssim_weight) * grads[1]
+    if config.frame_weights:
+        grad_rgb, grad_left = (np.float32(weight(frames, k)) * map_ for map_ in (grad_rgb, grad_left))
+    return grad_rgb, grad_left, square
 
 
 def _backward(
@@ -200,8 +228,12 @@ def _backward(
     config: FitConfig,
     frames: Frames,
     k: int,
+    more: Tensor | float = 0.0,
 ) -> float:
-    """Run autograd from all of the loss to the picture, let frame k's colours learn, and return the squared error."""
+    """Run autograd from all of the loss to the picture, let frame k's colours learn, and return the squared error.
+
+    `more` is added to the loss.
+    """
     matrix = frames.maps[k].clone().requires_grad_(config.frame_colors)
     ours = recoloured(rgb, left, matrix) if config.frame_colors else rgb
     loss = losses.photometric(ours, left, rgba, background, config.alpha_weight, config.quadratic)
@@ -209,7 +241,7 @@ def _backward(
         loss = loss + config.ssim_weight * losses.structural(ours, left, rgba, background)
     if config.frame_weights:
         loss = weight(frames, k) * loss
-    loss.backward()
+    (loss + more).backward()
     if matrix.grad is not None:
         learn_map(frames, k, matrix.grad)
     error = ours - rgba[..., :3] + (left - 1 + rgba[..., 3])[..., None] * background
@@ -234,13 +266,22 @@ def _gradient_autograd(
     degree: int,
     config: FitConfig,
     frames: Frames,
+    surface: tuple[float, float],
 ) -> tuple[Float[Tensor, "n d"], float]:
     """Do the same through gsplat."""
     leaf = rows.detach().requires_grad_()
     view = target.views.cameras[k].to(rows.device)
-    drawn = render(from_rows(leaf), view, sh_degree=degree, antialiased=config.antialiased)
+    splats = from_rows(leaf)
+    drawn = render(splats, view, sh_degree=degree, primitive=config.primitive, antialiased=config.antialiased)
+    held = leaf.new_zeros(())
+    if config.primitive == "2dgs":
+        assert drawn.distortion is not None  # for the type checker: flat splats have all maps
+        assert drawn.mean_depth is not None
+        assert drawn.normal is not None
+        disagreement = normal_consistency(drawn.alpha[0], drawn.normal[0], drawn.mean_depth[0], view.K[0], view.w2c[0])
+        held = surface[0] * drawn.distortion.mean() + surface[1] * disagreement.mean()
     left = 1 - drawn.alpha[0]
-    square = _backward(drawn.rgb[0], left, target.rgba[k], background.to(rows), config, frames, k)
+    square = _backward(drawn.rgb[0], left, target.rgba[k], background.to(rows), config, frames, k, held)
     assert leaf.grad is not None  # for the type checker: backward has just filled it
     return leaf.grad, square
 
@@ -268,9 +309,21 @@ def _pixel_size(views: Views, means: Float[Tensor, "n 3"]) -> float:
     return float((distances / views.cameras.K[:, 0, 0]).min())
 
 
-def _limit_shapes(rows: Float[Tensor, "n d"], log_least: float) -> None:
-    """Keep splats no finer than asked (Mip-Splatting's 3D filter as a bound, arXiv:2311.16493), and no needles."""
+def _surface_weights(config: FitConfig, step: int, radius: float) -> tuple[float, float]:
+    """Return the weights of distortion, per squared unit of the world, and of normals at a step."""
+    if step < SURFACE_FROM * config.iterations:
+        return 0.0, 0.0
+    return config.distortion_weight / radius**2, config.normal_weight
+
+
+def _limit_shapes(rows: Float[Tensor, "n d"], log_least: float, *, flat: bool = False) -> None:
+    """Keep splats no finer than asked (Mip-Splatting's 3D filter as a bound, arXiv:2311.16493), and no needles.
+
+    The third scale of flat splats, which nothing here reads, is the least, for viewers that draw ellipsoids.
+    """
     scales = rows[:, LOG_SCALE:QUAT]
+    if flat:
+        scales[:, 2] = log_least
     scales.clamp_(min=log_least)
     middle = scales.sum(dim=1) - scales.amax(dim=1) - scales.amin(dim=1)
     scales.copy_(torch.minimum(scales, (middle + math.log(MAX_NEEDLE))[:, None]))

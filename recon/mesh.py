@@ -19,6 +19,7 @@ from recon.config import MeshConfig
 from recon.finish import finished
 from recon.mesh_depth import DepthMaps, bounds, depth_maps, seen_span, up_direction
 from recon.outline import outline_gap
+from recon.render import Primitive
 from recon.splats import Splats
 from recon.tsdf import Grid
 from recon.views import Views
@@ -31,20 +32,42 @@ def extract(
     views: Views,
     config: MeshConfig,
     *,
+    primitive: Primitive = "3dgs",
     progress: Callable[[int, int, dict], None] | None = None,
 ) -> trimesh.Trimesh:
     """Extract a closed mesh with a texture or vertex colours, in the views' world frame, as `finished` returns it.
 
     Views with alphas give a solid. Photos with a background give a relief: a block that is cut off behind what the
-    views see, and around it. Deterministic. `progress(step, total, {})` is called after each of five steps. Raises a
-    ValueError where there is nothing to extract.
+    views see, and around it. `primitive` says as what the splats were fitted. Deterministic. `progress(step, total,
+    {})` is called after each of five steps. Raises a ValueError where there is nothing to extract.
     """
     report = progress or (lambda step, total, info: None)
     low, high, misses = bounds(splats, views)
-    margin = int(np.ceil(config.truncation)) + 2
-    grid = tsdf.grid_around(low, high, config.resolution, margin)
     report(1, 5, {})
-    maps = depth_maps(splats, views, 0.5 * (low + high), config.extra_views)
+    maps = depth_maps(splats, views, 0.5 * (low + high), config.extra_views, primitive)
+    return _extracted(maps, views, config, (low, high, misses), report)
+
+
+def extract_from_maps(
+    maps: DepthMaps,
+    views: Views,
+    config: MeshConfig,
+    *,
+    progress: Callable[[int, int, dict], None] | None = None,
+) -> trimesh.Trimesh:
+    """Extract as `extract` does, from depth maps that something else drew; `extra_views` is not read."""
+    return _extracted(maps, views, config, bounds(maps, views), progress or (lambda step, total, info: None))
+
+
+def _extracted(
+    maps: DepthMaps,
+    views: Views,
+    config: MeshConfig,
+    extent: tuple[np.ndarray, np.ndarray, int],
+    report: Callable[[int, int, dict], None],
+) -> trimesh.Trimesh:
+    low, high, misses = extent
+    grid = tsdf.grid_around(low, high, config.resolution, int(np.ceil(config.truncation)) + 2)
     report(2, 5, {})
     field = fuse(maps, views, grid, config.truncation * grid.voxel, misses)
     report(3, 5, {})

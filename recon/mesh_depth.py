@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from recon import hull, stereo
 from recon.camera import Cameras, invert_rigid, rays, resized
-from recon.render import render
+from recon.render import Primitive, render
 from recon.splats import Splats
 from recon.views import Views, depth_points
 
@@ -40,10 +42,11 @@ class DepthMaps:
     """How many of them, the first ones, are the views' own: what those see the pictures vouch for."""
 
 
-def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
+def bounds(surface: Splats | DepthMaps, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the lower and upper corner [3] of the subject, and how many views a voxel of its hull may miss.
 
-    Without alphas it is where most points (else depths, else splats) lie around the spot that the cameras look at.
+    Without alphas it is where most points lie around the spot that the cameras look at: the views' own, else those of
+    their depths, else of the splats or the depth maps that the mesh will be taken from.
     """
     if views.alphas is not None:
         return hull.bounds(views)
@@ -51,7 +54,7 @@ def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
     if points is None and views.depths is not None:
         points = depth_points(views)
     if points is None or len(points) == 0:
-        points = splats.means[splats.opacities > 0.5]
+        points = surface_points(surface)
     points = points.detach().numpy().astype(np.float64)
     center = hull.look_at_point(views.cameras)
     reach = 0.75 * np.median(np.linalg.norm(views.cameras.centers.numpy() - center, axis=1))
@@ -64,6 +67,14 @@ def bounds(splats: Splats, views: Views) -> tuple[np.ndarray, np.ndarray, int]:
     return low - 0.05 * (high - low), high + 0.05 * (high - low), 0
 
 
+def surface_points(surface: Splats | DepthMaps) -> Float[Tensor, "p 3"]:
+    """Return points of a surface: the centres of opaque splats, or the points of depth maps."""
+    if isinstance(surface, Splats):
+        return surface.means[surface.opacities > 0.5]
+    depths = torch.from_numpy(surface.depths)
+    return depth_points(Views(torch.zeros(*depths.shape, 3), None, depths, surface.cameras))
+
+
 def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple[Cameras, int]:
     """Return cameras for the depth maps, the views' own first, and how many of them are the views' own.
 
@@ -71,7 +82,7 @@ def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple
     """
     longest = max(cameras.height, cameras.width)
     scale = np.ceil(MIN_RENDER / longest) if longest < MIN_RENDER else min(1.0, MAX_RENDER / longest)
-    own = resized(cameras[_chosen(len(cameras))], round(scale * cameras.height), round(scale * cameras.width))
+    own = resized(cameras[chosen_views(len(cameras))], round(scale * cameras.height), round(scale * cameras.width))
     up = up_direction(cameras)
     side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
     side /= np.linalg.norm(side)
@@ -94,7 +105,9 @@ def depth_cameras(cameras: Cameras, center: np.ndarray, num_extra: int) -> tuple
     return both, len(own)
 
 
-def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int) -> DepthMaps:
+def depth_maps(
+    splats: Splats, views: Views, center: np.ndarray, num_extra: int, primitive: Primitive = "3dgs"
+) -> DepthMaps:
     """Render the splats' median depth from the views' cameras and from `num_extra` more around a point [3].
 
     The splats are drawn as if each stood there HARDENING times: the light then stops at the first layer of those that a
@@ -107,19 +120,20 @@ def depth_maps(splats: Splats, views: Views, center: np.ndarray, num_extra: int)
     opacities = 1.0 - (1.0 - splats.opacities) ** HARDENING
     solid = replace(splats, opacity_logits=torch.logit(opacities, eps=1e-6))
     with torch.no_grad():
-        drawn = [render(solid, cameras[n]) for n in range(len(cameras))]
+        drawn = [render(solid, cameras[n], primitive=primitive) for n in range(len(cameras))]
     depths, alphas = torch.cat([picture.depth for picture in drawn]), torch.cat([picture.alpha for picture in drawn])
     if views.alphas is None and len(views) >= stereo.MIN_VIEWS:
         depths = torch.from_numpy(stereo.agreed(depths.cpu().numpy(), cameras, AGREE))
     if views.alphas is None and views.depths is not None:
-        own = views.depths[_chosen(len(views))][:, None]
+        own = views.depths[chosen_views(len(views))][:, None]
         known = interpolate(own, size=depths.shape[1:], mode="nearest-exact")[:, 0]
         depths = torch.where(known > 0, known, depths.cpu())
         alphas = torch.where(known > 0, torch.ones_like(known), alphas.cpu())
     return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
 
 
-def _chosen(num: int) -> list[int]:
+def chosen_views(num: int) -> list[int]:
+    """Return which of so many views depth maps are drawn from: MAX_VIEWS at most, evenly spread."""
     return np.unique(np.linspace(0, num - 1, min(num, MAX_VIEWS)).round().astype(int)).tolist()
 
 

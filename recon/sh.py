@@ -56,3 +56,16 @@ def rgb_to_dc(rgb: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
 def dc_to_rgb(dc: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
     """Undo `rgb_to_dc`."""
     return 0.5 + C0 * dc
+
+
+def rotated(sh: Float[Tensor, "n k 3"], rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "n k 3"]:
+    """Turn colours with the world: what was seen along d is then seen along `rotation` d.
+
+    Each degree is closed under rotation, so a solve over fixed directions gives the matrix exactly.
+    """
+    degree = int(sh.shape[1] ** 0.5) - 1
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(torch.randn(64, 3, generator=generator, dtype=torch.float64), dim=1)
+    before = basis(directions @ rotation.cpu().double(), degree)  # rows: R^t d
+    matrix = torch.linalg.lstsq(basis(directions, degree), before).solution  # [K,K]
+    return torch.einsum("jk,nkc->njc", matrix.to(sh), sh)

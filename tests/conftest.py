@@ -4,9 +4,11 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: spinning threads starve any other process
 
+import functools
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,24 @@ def nerfstudio_python() -> str:
     if told != [*map(str, sys.version_info[:2]), "True"]:
         pytest.skip(f"V2T_NERFSTUDIO_PYTHON is no Python {sys.version_info[0]}.{sys.version_info[1]} with nerfstudio")
     return python
+
+
+@pytest.fixture
+def nerfstudio_env(nerfstudio_python, monkeypatch) -> Path:
+    """The folder of an environment whose ns-train starts.
+
+    It borrows torch from this environment, and a torchvision that does nothing from tests/nerfstudio_shim: the real one
+    does not go with a CPU build of torch.
+    """
+    shim = ROOT / "tests" / "nerfstudio_shim"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(shim), sysconfig.get_path("purelib")]))
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # its start takes longer than a short training
+    if not startable(nerfstudio_python, "nerfstudio.scripts.train"):
+        pytest.skip("the nerfstudio there lacks what ns-train imports (see .ci/run)")
+    return Path(nerfstudio_python).parent.parent
+
+
+@functools.cache
+def startable(python: str, module: str) -> bool:
+    """Say whether a Python can import a module."""
+    return subprocess.run([python, "-W", "ignore", "-c", f"import {module}"], capture_output=True).returncode == 0

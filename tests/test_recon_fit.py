@@ -259,5 +259,8 @@ def test_settings_from_which_nothing_can_come_are_refused(change, message):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="gsplat needs a CUDA device")
-def test_a_fit_on_cuda_is_as_good(views, held_out):
-    assert psnr(fit(views, CONFIG), held_out) > 26
+def test_a_fit_on_cuda_is_as_good(views, held_out, monkeypatch):
+    config = replace(CONFIG, start_share=1.0, grow_share=0.0)  # splits are drawn: a last bit's difference would grow
+    found = psnr(fit(views, config), held_out)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert abs(found - psnr(fit(views, config), held_out)) < 0.2

@@ -46,20 +46,24 @@ def test_cpu_pictures_are_the_references(num_sh):
     assert torch.allclose(fast.normal[same], slow.normal[same], atol=1e-3)
 
 
+def gradients(backend: str, device: str = "cpu", *, antialiased: bool = False) -> dict[str, torch.Tensor]:
+    """Gradients of a weighted sum of the picture with respect to all that it was drawn from."""
+    splats, cameras = make_splats().to(device), make_cameras().to(device)
+    leaves = {f.name: getattr(splats, f.name).requires_grad_() for f in fields(splats)}
+    leaves |= {"K": cameras.K.requires_grad_(), "w2c": cameras.w2c.requires_grad_()}
+    leaves["background"] = torch.tensor([0.1, 0.7, 0.4], device=device, requires_grad=True)
+    background = leaves["background"]
+    picture = render(splats, cameras, background=background, backend=backend, antialiased=antialiased)
+    weights = torch.randn(picture.rgb.shape, generator=torch.Generator().manual_seed(6)).to(device)
+    ((picture.rgb * weights).sum() + picture.alpha.square().sum()).backward()
+    return {name: leaf.grad.cpu() for name, leaf in leaves.items() if leaf.grad is not None}
+
+
 def test_cpu_gradients_are_the_references_through_autograd():
-    background = torch.tensor([0.1, 0.7, 0.4])
-    grads = {}
-    for backend in ("cpu", "reference"):
-        splats, cameras = make_splats(), make_cameras()
-        leaves = {f.name: getattr(splats, f.name).requires_grad_() for f in fields(splats)}
-        leaves |= {"K": cameras.K.requires_grad_(), "w2c": cameras.w2c.requires_grad_()}
-        leaves["background"] = background.clone().requires_grad_()
-        picture = render(splats, cameras, background=leaves["background"], backend=backend)
-        weights = torch.randn(picture.rgb.shape, generator=torch.Generator().manual_seed(6))
-        ((picture.rgb * weights).sum() + picture.alpha.square().sum()).backward()
-        grads[backend] = {name: leaf.grad for name, leaf in leaves.items()}
-    for name, truth in grads["reference"].items():
-        assert (grads["cpu"][name] - truth).abs().max() < 2e-3 * truth.abs().max(), name
+    fast, slow = gradients("cpu"), gradients("reference")
+    assert {"means", "sh", "K", "w2c", "background"} < set(fast)
+    for name, truth in slow.items():
+        assert (fast[name] - truth).abs().max() < 2e-3 * truth.abs().max(), name
 
 
 def test_background_shows_where_nothing_covers_it():
@@ -123,9 +127,44 @@ def test_gsplat_without_cuda_says_so():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="gsplat needs a CUDA device")
-def test_gsplat_agrees_with_the_cpu():
-    splats, cameras = make_splats(), make_cameras()
-    ours = render(splats, cameras, backend="cpu")
-    theirs = render(splats.to("cuda"), cameras.to("cuda"), backend="auto")
-    assert (ours.rgb - theirs.rgb.cpu()).abs().max() < 2e-3  # their rays end at 1e-4, ours at 1e-3
-    assert (ours.alpha - theirs.alpha.cpu()).abs().max() < 2e-3
+@pytest.mark.parametrize("antialiased", [False, True])
+@pytest.mark.parametrize(("num_sh", "sh_degree"), [(1, None), (4, None), (9, 1), (16, None)])
+def test_gsplat_pictures_are_the_cpus(num_sh, sh_degree, antialiased):
+    splats, cameras, background = make_splats(num_sh), make_cameras(), torch.tensor([0.1, 0.7, 0.4])
+    options = {"background": background, "sh_degree": sh_degree, "antialiased": antialiased}
+    ours = render(splats, cameras, backend="cpu", **options)
+    theirs = render(splats.to("cuda"), cameras.to("cuda"), backend="auto", **options)
+    assert theirs.rgb.is_cuda
+    assert (ours.rgb - theirs.rgb.cpu()).abs().max() < 1e-3
+    assert (ours.alpha - theirs.alpha.cpu()).abs().max() < 1e-3
+
+
+def rigid_gradient(grad: torch.Tensor, w2c: torch.Tensor) -> torch.Tensor:
+    """Return the derivatives [f,6] by a small turn about each axis and a small shift along it, before the camera."""
+    motions = torch.zeros(6, 4, 4)
+    for axis in range(3):
+        i, j = (axis + 1) % 3, (axis + 2) % 3
+        motions[axis, j, i], motions[axis, i, j] = 1, -1
+        motions[3 + axis, axis, 3] = 1
+    return torch.einsum("fij,kil,flj->fk", grad, motions, w2c)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="gsplat needs a CUDA device")
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_gsplat_gradients_are_the_cpus(antialiased):
+    ours = gradients("cpu", antialiased=antialiased)
+    theirs = gradients("gsplat", "cuda", antialiased=antialiased)
+    assert set(ours) - set(theirs) == {"K"}  # gsplat has none
+    w2c = make_cameras().w2c
+    for grads in (ours, theirs):  # off the rigid motions the two extend the function differently
+        grads["w2c"] = rigid_gradient(grads["w2c"], w2c)
+    for name, found in theirs.items():
+        assert (found - ours[name]).abs().max() < 2e-3 * ours[name].abs().max(), name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="gsplat needs a CUDA device")
+def test_gsplat_refuses_splats_that_lie_on_the_cpu():
+    with pytest.raises(RuntimeError, match="to\\('cuda'\\)"):
+        render(make_splats(), make_cameras(), backend="gsplat")

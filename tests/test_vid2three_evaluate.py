@@ -68,12 +68,18 @@ def hull_field(views: Views) -> SdfField:
 
 
 def save_run(
-    folder: Path, splats: Splats, mesh: trimesh.Trimesh, antialiased: bool = False, field: SdfField | None = None
+    folder: Path,
+    splats: Splats,
+    mesh: trimesh.Trimesh,
+    antialiased: bool = False,
+    field: SdfField | None = None,
+    primitive: str = "3dgs",
 ) -> Path:
     """Write what `evaluate` reads of a run: the mesh in a world twice as large, and how it lies there."""
     matrix = np.diag([2.0, 2.0, 2.0, 1.0])
     facts = {"world_from_file": np.linalg.inv(Y_UP_FROM_Z_UP @ matrix).tolist()}
-    run = open_run(folder, {"command": "reconstruct", "config": {"fit": {"antialiased": antialiased}}}, {})
+    fitted = {"antialiased": antialiased, "primitive": primitive}
+    run = open_run(folder, {"command": "reconstruct", "config": {"fit": fitted}}, {})
 
     def work(files: StageFiles) -> None:
         with files.file("splats.ply") as path:
@@ -102,6 +108,18 @@ def test_the_truth_itself_scores_as_such(perfect):
     assert views["mesh_psnr_masked"] > 40
     assert views["iou"] > 0.8  # splats reach beyond the surface
     assert perfect["mesh"]["num_faces"] == len(mug().faces)
+
+
+def test_flat_splats_are_drawn_as_such(truth, perfect, tmp_path):
+    """As thick as wide, but it is the discs that lie on the surface: only drawn flat do they show it as well."""
+    thin = surface_splats(mug(), 4000)
+    thick = replace(thin, log_scales=torch.cat([thin.log_scales[:, :2], thin.log_scales[:, :1] + 1], dim=1))
+    flat, fat = (
+        evaluate(save_run(tmp_path / primitive, thick, mug(), primitive=primitive), truth)["views"]["all"]
+        for primitive in ("2dgs", "3dgs")
+    )
+    assert flat["iou"] > fat["iou"] + 0.05
+    assert flat["iou"] > perfect["views"]["all"]["iou"] - 0.01
 
 
 def test_views_fall_into_groups_by_elevation(perfect):
@@ -156,3 +174,21 @@ def test_a_folder_that_is_no_truth_is_named(tmp_path):
     run = save_run(tmp_path / "run", surface_splats(mug(), 100), mug())
     with pytest.raises(FileNotFoundError, match=r"transforms_test\.json"):
         evaluate(run, tmp_path)
+
+
+def test_lpips_is_given_where_the_user_has_weights(truth, perfect, tmp_path):
+    weights = {"0": (64, 3, 11), "3": (192, 64, 5), "6": (384, 192, 3), "8": (256, 384, 3), "10": (256, 256, 3)}
+    torch.manual_seed(0)
+    state = {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, (c, _, _) in enumerate(weights.values())}
+    for index, (width, before, kernel) in weights.items():
+        state[f"features.{index}.weight"] = torch.randn(width, before, kernel, kernel) / kernel / before**0.5
+        state[f"features.{index}.bias"] = torch.zeros(width)
+    torch.save(state, tmp_path / "lpips.pth")
+    figures = evaluate(save_run(tmp_path / "run", surface_splats(mug(), 200), mug()), truth, tmp_path / "lpips.pth")
+    views = figures["views"]
+    assert figures["lpips_net"] == "alex"
+    assert views["all"]["mesh_lpips"] < 0.2 * views["all"]["lpips"]  # the true mesh against a few large splats
+    parts = [views[name]["lpips"] for name in ("training_elevation", "other_elevations")]
+    assert views["all"]["lpips"] == pytest.approx((2 * parts[0] + 3 * parts[1]) / 5)
+    assert "mesh LPIPS" in table(figures)
+    assert "LPIPS" not in table(perfect)

@@ -185,6 +185,17 @@ def test_a_surface_instead_of_splats_gives_a_closed_mesh_of_the_same_statue(run_
     assert "surface" not in load_run(run_folder).manifest["stages"]
 
 
+def test_flat_splats_are_fitted_meshed_and_drawn_as_such(run_folder, pictures):
+    config = replace(SMALL, fit=replace(SMALL.fit, primitive="2dgs"))
+    assert events(run_folder, pictures, config, overwrite=True) == ["fit", "mesh", "show"]
+    assert b"comment SplatRenderMode: 2dgs\n" in (run_folder / "splats.ply").read_bytes()[:400]
+    run = load_run(run_folder)
+    assert run.manifest["files"]["mesh.glb"]["is_watertight"]
+    assert run.manifest["scores"]["psnr_db"] > 23
+    assert run.manifest["scores"]["silhouette_iou_splats"] > 0.93
+    assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.82
+
+
 def test_a_surface_of_pictures_without_a_subject_is_refused_before_the_fit(pictures, tmp_path):
     plain = tmp_path / "plain"
     shutil.copytree(pictures, plain)

@@ -36,6 +36,7 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--height-m": "--export.height-m",
     "--pivot": "--export.pivot",
 }
+EnvFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Flat = tyro.conf.arg(name="")
 Prompt = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")]
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
@@ -76,6 +77,8 @@ class Make:
     """Another seed, another take on the same prompt."""
     overwrite: bool = False
     """Replace another run in that folder; stages that would come out the same are kept."""
+    nerfstudio_env: EnvFolder = None
+    """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
     presets: Annotated[Presets, Flat] = field(default_factory=Presets)
     options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[MakeConfig, Flat] = field(default_factory=MakeConfig)
@@ -87,6 +90,7 @@ class Make:
             self.settings,
             seed=self.seed,
             overwrite=self.overwrite,
+            nerfstudio_env=self.nerfstudio_env,
             progress=report,
         )
         report.finish(made)
@@ -132,6 +136,8 @@ class Reconstruct:
     """Seed of the optimisation."""
     overwrite: bool = False
     """Replace another run in that folder; stages that would come out the same are kept."""
+    nerfstudio_env: EnvFolder = None
+    """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
     presets: Annotated[Presets, Flat] = field(default_factory=Presets)
     options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[ReconstructConfig, Flat] = field(default_factory=ReconstructConfig)
@@ -143,6 +149,7 @@ class Reconstruct:
             self.settings,
             seed=self.seed,
             overwrite=self.overwrite,
+            nerfstudio_env=self.nerfstudio_env,
             progress=report,
         )
         report.finish(made)
@@ -177,12 +184,14 @@ class Evaluate:
     """Run folder."""
     truth: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
     """Folder with transforms_test.json and its pictures, and perhaps mesh.ply."""
+    lpips: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Your weights of LPIPS, a file or a folder: torchvision's AlexNet or VGG16 and the lpips package's layers."""
     json: bool = False
     """Print the figures as JSON."""
     options: Annotated[Options, Flat] = field(default_factory=Options)
 
     def run(self, report: Reporter) -> None:
-        figures = vid2three.evaluate(self.folder, self.truth)
+        figures = vid2three.evaluate(self.folder, self.truth, self.lpips)
         as_json = self.json or self.options.progress == "json"
         table = importlib.import_module("vid2three.evaluate").table
         print(json.dumps(figures) if as_json else table(figures))
@@ -207,11 +216,13 @@ class Train:
 class Doctor:
     """What is installed here, what each optional part would give, and a self-test of a few seconds."""
 
+    nerfstudio_env: EnvFolder = None
+    """Look at this environment with nerfstudio, instead of the one whose ns-train is on the PATH."""
     options: Annotated[Options, Flat] = field(default_factory=Options)
 
     def run(self, report: Reporter) -> None:
         doctor = importlib.import_module("vid2three.doctor")
-        findings = doctor.examine()
+        findings = doctor.examine(nerfstudio_env=self.nerfstudio_env)
         if self.options.progress == "json":
             print(json.dumps([dataclasses.asdict(finding) for finding in findings]))
         else:

@@ -55,7 +55,19 @@ CLIP_NERF = NerfConfig(
     resolution=64, iterations=400, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.3
 )
 
+
+@dataclass(frozen=True)
+class NerfstudioConfig:
+    """What ns-train is told, with --backend nerfstudio."""
+
+    iterations: int = 7000
+    """Steps of ns-train."""
+    arguments: str = ""
+    """More words of its command line, such as "--pipeline.model.num-levels 8"."""
+
+
 Method = Literal["splats", "nerf"]
+Backend = Literal["own", "nerfstudio"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class MakeConfig:
 
     method: Method = "nerf"
     """What the mesh is taken from: Gaussian splats, or a signed distance field (NeuS), which is smoother."""
+    backend: Backend = "own"
+    """Who fits it: vid2three, or nerfstudio (splatfacto, nerfacto) in the environment that --nerfstudio-env names."""
 
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     """Prompt to orbit clip."""
@@ -75,6 +89,8 @@ class MakeConfig:
     """Splats or field to mesh."""
     export: ExportConfig = field(default_factory=lambda: ExportConfig(height_m=1.0, pivot="base"))
     """What is written beside the splats."""
+    nerfstudio: NerfstudioConfig = field(default_factory=NerfstudioConfig)
+    """What ns-train is told, with --backend nerfstudio."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,8 @@ class ReconstructConfig:
 
     method: Method = "splats"
     """What the mesh is taken from: Gaussian splats, or a signed distance field (NeuS), which is smoother."""
+    backend: Backend = "own"
+    """Who fits it: vid2three, or nerfstudio (splatfacto, nerfacto) in the environment that --nerfstudio-env names."""
     input: InputConfig = field(default_factory=InputConfig)
     """Pictures with cameras to views."""
     fit: FitConfig = field(default_factory=FitConfig)
@@ -93,6 +111,8 @@ class ReconstructConfig:
     """Splats or field to mesh."""
     export: ExportConfig = field(default_factory=ExportConfig)
     """What is written beside the splats."""
+    nerfstudio: NerfstudioConfig = field(default_factory=NerfstudioConfig)
+    """What ns-train is told, with --backend nerfstudio."""
 
 
 SECTIONS = {
@@ -102,9 +122,10 @@ SECTIONS = {
     "nerf": NerfConfig,
     "mesh": MeshConfig,
     "export": ExportConfig,
+    "nerfstudio": NerfstudioConfig,
 }
 
-CHOICES = {"method": Method}  # settings of `make` and `reconstruct` outside any section
+CHOICES = {"method": Method, "backend": Backend}  # settings of `make` and `reconstruct` outside any section
 WALKS: dict[str, type] = {"make": MakeConfig, "reconstruct": ReconstructConfig}  # sections for one of the two alone
 
 

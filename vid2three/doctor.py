@@ -33,10 +33,10 @@ class Finding:
     """What to do about it, in one line."""
 
 
-def examine(self_test: bool = True) -> list[Finding]:
+def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[Finding]:
     """Look at everything; takes a few seconds, most of them to load torch."""
     findings = [_versions(), _processors(), _torchvision(), *_cuda(), _h264(), _weights(), _blender(), _ffmpeg()]
-    findings.append(_nerfstudio())
+    findings.append(_nerfstudio(nerfstudio_env))
     return [*findings, _render()] if self_test else findings
 
 
@@ -136,12 +136,22 @@ def _ffmpeg() -> Finding:
     return Finding("ffmpeg", "ok", _first_line([path, "-version"]))
 
 
-def _nerfstudio() -> Finding:
+def _nerfstudio(folder: Path | None) -> Finding:
+    """Look at the environment that is named, else at that whose ns-train is on the PATH."""
+    from vid2three.nerfstudio.environment import find_environment
+
     path = shutil.which("ns-train")
-    if path is None:
-        what = "not on the PATH; it reads a run folder as it is (transforms.json), in an environment of its own"
+    if folder is None and path is None:
+        what = "not on the PATH; would train in an environment of its own: --backend nerfstudio --nerfstudio-env PATH"
         return Finding("nerfstudio", "absent", what)
-    return Finding("nerfstudio", "ok", f"{Path(path).name} found: ns-train splatfacto --data FOLDER")
+    folder = folder or Path(path or "").absolute().parent.parent
+    try:
+        found = find_environment(folder)
+    except (ValueError, FileNotFoundError) as error:
+        return Finding("nerfstudio", "broken", f"{folder} cannot be used", str(error))
+    able = "splatfacto and nerfacto" if found.cuda and found.gsplat else "nerfacto (--method nerf) alone"
+    what = f"{found.version} with torch {found.torch} on {found.cuda or 'the CPU'}: {able}"
+    return Finding("nerfstudio", "ok", what, f"--backend nerfstudio --nerfstudio-env {folder}")
 
 
 def _render() -> Finding:

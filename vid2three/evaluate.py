@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recon.camera import Cameras
 from recon.hull import look_at_point
+from recon.lpips import Lpips, load_lpips
 from recon.mesh_quality import quality
 from recon.mesh_render import render_mesh
 from recon.metrics import align_sim3, chamfer, f_score, psnr, silhouette_iou, ssim, surface_samples, transformed
@@ -40,17 +41,20 @@ TITLES = {
     "psnr_masked": "PSNR masked",
     "ssim": "SSIM",
     "ssim_masked": "SSIM masked",
+    "lpips": "LPIPS",
     "iou": "silhouette IoU",
     "mesh_psnr_masked": "mesh PSNR masked",
     "mesh_ssim_masked": "mesh SSIM masked",
+    "mesh_lpips": "mesh LPIPS",
     "mesh_iou": "mesh silhouette IoU",
     "field_psnr_masked": "field PSNR masked",
     "field_ssim_masked": "field SSIM masked",
+    "field_lpips": "field LPIPS",
     "field_iou": "field silhouette IoU",
 }
 
 
-def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
+def evaluate(run_dir: Path | str, truth_dir: Path | str, lpips: Path | str | None = None) -> dict[str, Any]:
     """Return the figures of a run (JSON-able): `views`, `mesh`, `cost` and, where the truth has a mesh.ply, `surface`.
 
     `views` has the groups `all`, `training_elevation` (test cameras within 1 degree of a training camera's elevation)
@@ -60,20 +64,25 @@ def evaluate(run_dir: Path | str, truth_dir: Path | str) -> dict[str, Any]:
     of its box, as the meshes lie and after a similarity (ICP) laid them together. `cost` is what the run took: seconds
     of each stage, and the most memory in MiB. Figures that need masks
     are left out where the pictures have none. Raises FileNotFoundError or ValueError with the cure. Costs about half a
-    minute.
+    minute. `lpips` is a file or folder of LPIPS's weights (recon.lpips); with it whole pictures on white are compared
+    that way too, and `lpips_net` says by which network.
     """
+    perceptual = None if lpips is None else load_lpips(Path(lpips))
     run, truth = load_run(run_dir), Path(truth_dir)
     for name in ("splats.ply", "mesh.glb"):
         if not run.path(name).is_file():
             raise FileNotFoundError(f"{run.folder} holds no {name}; finish the run with `vid2three reconstruct`.")
     test, train = _truth_views(truth, "test"), _truth_views(truth, "train")
     splats, mesh = load_splats(run.path("splats.ply")), _mesh_in_world(run)
-    antialiased = bool(run.manifest["config"]["fit"]["antialiased"])
+    fitted = run.manifest["config"]["fit"]
+    drawn_as = {"antialiased": fitted["antialiased"], "primitive": fitted.get("primitive", "3dgs")}
     result: dict[str, Any] = {
-        "views": _view_figures(test, train, splats, antialiased, mesh, _field(run)),
+        "views": _view_figures(test, train, splats, drawn_as, mesh, _field(run), perceptual),
         "mesh": _mesh_figures(mesh),
         "cost": _cost(run),
     }
+    if perceptual is not None:
+        result["lpips_net"] = perceptual.net
     if (truth / "mesh.ply").is_file():
         result["surface"] = _surface_figures(mesh, _true_mesh(truth / "mesh.ply"))
     return result
@@ -134,7 +143,13 @@ def _true_mesh(path: Path) -> trimesh.Trimesh:
 
 
 def _view_figures(
-    test: Views, train: Views, splats: Splats, antialiased: bool, mesh: trimesh.Trimesh, field: SdfField | None
+    test: Views,
+    train: Views,
+    splats: Splats,
+    drawn_as: dict[str, Any],
+    mesh: trimesh.Trimesh,
+    field: SdfField | None,
+    perceptual: Lpips | None,
 ) -> dict[str, Any]:
     """Return the figures of each group of test views."""
     center = look_at_point(train.cameras)
@@ -144,13 +159,20 @@ def _view_figures(
         "training_elevation": np.flatnonzero(apart <= SAME_ELEVATION_DEG),
         "other_elevations": np.flatnonzero(apart > SAME_ELEVATION_DEG),
     }
-    rgb, alpha = _rendered(splats, test.cameras, antialiased)
+    rgb, alpha = _rendered(splats, test.cameras, drawn_as)
     drawn = render_mesh(mesh, test.cameras, background=torch.ones(3))
     others = {"mesh": (drawn.rgb, drawn.alpha)}
     if field is not None:
         over_black, covered, _ = draw(field, test.cameras)
         others["field"] = (over_black + 1 - covered[..., None]).clamp(0, 1), covered
-    return {name: _group_figures(test, rgb, alpha, others, index.tolist()) for name, index in groups.items()}
+    figures = {name: _group_figures(test, rgb, alpha, others, index.tolist()) for name, index in groups.items()}
+    if perceptual is not None:
+        pictures = {"lpips": rgb, **{f"{name}_lpips": colors for name, (colors, _) in others.items()}}
+        seen = {name: perceptual(colors.clamp(0, 1), composited(test)) for name, colors in pictures.items()}
+        for group, index in groups.items():
+            if len(index):
+                figures[group] |= {name: float(distances[index].mean()) for name, distances in seen.items()}
+    return figures
 
 
 def _group_figures(
@@ -206,12 +228,12 @@ def _cost(run: Run) -> dict[str, Any]:
     return {"peak_memory_mb": timings.pop("peak_memory_mb", None), "seconds": timings}
 
 
-def _rendered(splats: Splats, cameras: Cameras, antialiased: bool) -> tuple[Tensor, Tensor]:
+def _rendered(splats: Splats, cameras: Cameras, drawn_as: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Return the splats on white [N,H,W,3], clamped, and their alpha [N,H,W]; drawn as they were fitted."""
     white = torch.ones(3)
     with torch.no_grad():
         parts = [
-            render(splats, cameras[start : start + BATCH], background=white, antialiased=antialiased)
+            render(splats, cameras[start : start + BATCH], background=white, **drawn_as)
             for start in range(0, len(cameras), BATCH)
         ]
     return torch.cat([part.rgb for part in parts]).clamp(0, 1), torch.cat([part.alpha for part in parts])

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from generator.config import GenerateConfig, TrainConfig
 from vid2three import stages
 from vid2three.capture import digest, load_views
 from vid2three.config import MakeConfig, ReconstructConfig
 from vid2three.convert import export
+from vid2three.nerfstudio import stages as nerfstudio
+from vid2three.nerfstudio.environment import Environment, find_environment
 from vid2three.run import Progress, Run, no_progress, open_run
 
 __all__ = ["export", "generate", "make", "reconstruct", "train"]
@@ -27,29 +30,25 @@ def make(
     *,
     seed: int = 0,
     overwrite: bool = False,
+    nerfstudio_env: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Run:
     """Make an asset from a prompt: clip, splats, mesh, preview and turntable in one run folder.
 
     The folder is named after the prompt unless `output` says otherwise. Same prompt, seed and config: same files.
+    `nerfstudio_env` is the folder of a Python environment with nerfstudio, for the backend of that name.
     """
     config = config or MakeConfig()
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     expansion = stages.checked_prompt(prompt, seed, config.generate)
+    environment = _environment(config, nerfstudio_env)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
     facts = stages.generated_facts(prompt, expansion.text, config.generate.model)
-    run = open_run(folder, arguments, facts, overwrite=overwrite)
+    run = open_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite)
     progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
     stages.clip(run, config.generate, progress)
-    if config.method == "nerf":
-        stages.surface(run, config.nerf, progress)
-    else:
-        run.forget("surface")
-    stages.splats(run, config.fit, progress)
-    stages.mesh(run, config.method, config.mesh, config.export, progress)
-    stages.show(run, config.export, progress)
-    return run
+    return _fitted(run, config, environment, progress)
 
 
 def generate(
@@ -81,28 +80,66 @@ def reconstruct(
     *,
     seed: int = 0,
     overwrite: bool = False,
+    nerfstudio_env: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Run:
-    """Make an asset from pictures with cameras: a folder with transforms.json, or the path of such a JSON file."""
+    """Make an asset from pictures with cameras: a folder with transforms.json, or the path of such a JSON file.
+
+    `nerfstudio_env` is the folder of a Python environment with nerfstudio, for the backend of that name.
+    """
     config = config or ReconstructConfig()
     source = Path(source)
     stages.check_seed(seed)
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     views = load_views(source)
+    environment = _environment(config, nerfstudio_env)
     name = stages.source_name(source)
     folder = Path(output) if output else Path(stages.slug(name))
     pictures = {"name": name, "sha256": digest(source)}
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
-    run = open_run(folder, arguments, stages.reconstructed_facts(name), overwrite=overwrite)
+    facts = {**stages.reconstructed_facts(name), **_backend(environment)}
+    run = open_run(folder, arguments, facts, overwrite=overwrite)
     stages.views(run, views, config.input, progress)
+    return _fitted(run, config, environment, progress)
+
+
+def _fitted(
+    run: Run, config: MakeConfig | ReconstructConfig, environment: Environment | None, progress: Progress
+) -> Run:
+    """Views to all the rest, by vid2three or, where there is an environment, by nerfstudio."""
+    source = "splats.ply"
     if config.method == "nerf":
+        source = "surface.npz" if environment is None else "depth_maps.npz"
+    if source == "surface.npz":
         stages.surface(run, config.nerf, progress)
     else:
         run.forget("surface")
-    stages.splats(run, config.fit, progress)
-    stages.mesh(run, config.method, config.mesh, config.export, progress)
+    if environment is not None and source == "depth_maps.npz":
+        nerfstudio.depth_maps(run, environment, config.nerfstudio, config.mesh, progress)
+    else:
+        run.forget("nerfacto")
+    if environment is not None and source == "splats.ply":
+        notes = stages.provenance(run)
+        nerfstudio.splats(run, environment, config.nerfstudio, config.fit, notes, progress)
+    else:
+        stages.splats(run, config.fit, progress)
+    stages.mesh(run, source, config.mesh, config.export, progress)
     stages.show(run, config.export, progress)
     return run
+
+
+def _environment(config: MakeConfig | ReconstructConfig, folder: Path | str | None) -> Environment | None:
+    """Return the environment that nerfstudio shall run in, None for our own backend; checked, with the cure."""
+    if config.backend == "own":
+        if folder is not None:
+            raise ValueError("--nerfstudio-env says where nerfstudio is; add --backend nerfstudio to use it.")
+        return None
+    nerfstudio.check_config(config.nerfstudio, config.fit, config.method)
+    return find_environment(folder, config.method)
+
+
+def _backend(environment: Environment | None) -> dict[str, Any]:
+    return {} if environment is None else environment.facts
 
 
 def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:

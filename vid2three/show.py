@@ -14,7 +14,7 @@ from torch import Tensor
 from recon.camera import Cameras, resized
 from recon.mesh_render import base_color, render_mesh
 from recon.metrics import psnr, silhouette_iou
-from recon.render import render
+from recon.render import Primitive, render
 from recon.splats import Splats
 from recon.unwrap import welded
 from recon.views import Views, composited
@@ -38,6 +38,8 @@ class Result:
     antialiased: bool
     """How the splats were fitted, and so how they must be drawn."""
     mesh: trimesh.Trimesh
+    primitive: Primitive = "3dgs"
+    """As what the splats were fitted."""
 
 
 def scores(result: Result) -> dict[str, float]:
@@ -117,7 +119,13 @@ def _rendered(result: Result, cameras: Cameras) -> tuple[Tensor, Tensor]:
     white = torch.ones(3)
     with torch.no_grad():
         batches = [
-            render(result.splats, cameras[start : start + BATCH], background=white, antialiased=result.antialiased)
+            render(
+                result.splats,
+                cameras[start : start + BATCH],
+                background=white,
+                primitive=result.primitive,
+                antialiased=result.antialiased,
+            )
             for start in range(0, len(cameras), BATCH)
         ]
     return torch.cat([b.rgb for b in batches]).clamp(0, 1), torch.cat([b.alpha for b in batches])

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from generator.caption import Expansion, expand
+from generator.caption import Expansion
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import check as check_clip
 from generator.sample import generate
-from generator.weights import card
+from generator.vocabulary import understand
+from generator.weights import card, vocabulary
 from recon import sdf_mesh, stereo
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig, NerfConfig
@@ -27,7 +28,7 @@ from recon.finish import coarser
 from recon.fit import check_config as check_fit
 from recon.fit import fit
 from recon.masks import unmixed
-from recon.mesh import extract
+from recon.mesh import extract, extract_from_maps
 from recon.mesh_quality import quality
 from recon.nerf import check_config as check_nerf
 from recon.nerf import fit_sdf
@@ -36,7 +37,8 @@ from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
 from vid2three.capture import cut_out, load_views, save_views
-from vid2three.config import ExportConfig, InputConfig, Method, check_export
+from vid2three.config import ExportConfig, InputConfig, check_export
+from vid2three.formats.depth_maps import load_depth_maps
 from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
@@ -52,9 +54,8 @@ GLB_FRAME = "glTF: right-handed, y up, front +z"
 def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     """Expand a prompt, having checked it with all else that the clip asks for. Raises ValueError with the cure."""
     check_seed(seed)
-    expansion = expand(prompt)
     check_clip(config)
-    return expansion
+    return understand(prompt, vocabulary(config.model))
 
 
 def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
@@ -170,9 +171,9 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
         fitted = fit(load_views(run.folder), config, seed=seed, progress=partial(progress, "fit"))
         comments = tuple(f"{key}: {value}" for key, value in provenance(run).items())
         with files.file("splats.ply", frame=run.manifest["world"], num_splats=len(fitted)) as path:
-            save_splats(path, fitted, comments=comments, antialiased=config.antialiased)
+            save_splats(path, fitted, comments=comments, primitive=config.primitive, antialiased=config.antialiased)
 
-    run.stage("fit", {"fit": asdict(config), "seed": seed}, _view_files(run), work, progress)
+    run.stage("fit", {"fit": asdict(config), "seed": seed}, view_files(run), work, progress)
 
 
 def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
@@ -184,21 +185,27 @@ def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
         with files.file("surface.npz", frame=run.manifest["world"]) as path:
             save_field(path, field)
 
-    run.stage("surface", {"nerf": asdict(config), "seed": seed}, _view_files(run), work, progress)
+    run.stage("surface", {"nerf": asdict(config), "seed": seed}, view_files(run), work, progress)
 
 
-def mesh(run: Run, method: Method, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
-    """Splats or surface to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for."""
+def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
+    """Splats, surface or depth maps to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for.
+
+    `source` is the file that the mesh is taken from: splats.ply, surface.npz or depth_maps.npz.
+    """
     placing = {"height_m": export.height_m, "pivot": export.pivot}
-    source = "surface.npz" if method == "nerf" else "splats.ply"
 
     def work(files: StageFiles) -> None:
         loaded = load_views(run.folder)
         report = partial(progress, "mesh")
-        if method == "nerf":
-            extracted = sdf_mesh.extract(load_field(run.path(source)), loaded, config, progress=report)
-        else:
-            extracted = extract(load_splats(run.path(source)), loaded, config, progress=report)
+        match source:
+            case "surface.npz":
+                extracted = sdf_mesh.extract(load_field(run.path(source)), loaded, config, progress=report)
+            case "depth_maps.npz":
+                extracted = extract_from_maps(load_depth_maps(run.path(source)), loaded, config, progress=report)
+            case _:
+                primitive = run.manifest["config"]["fit"]["primitive"]
+                extracted = extract(load_splats(run.path(source)), loaded, config, primitive=primitive, progress=report)
         matrix = placement(extracted, export.height_m, export.pivot)
         levels = [extracted, *(coarser(extracted, loaded, config, level + 1) for level in range(config.lods))]
         for level, made in enumerate(levels):
@@ -214,7 +221,7 @@ def mesh(run: Run, method: Method, config: MeshConfig, export: ExportConfig, pro
             with files.file(f"mesh_lod{level}.glb" if level else "mesh.glb", **facts) as path:
                 save_mesh(path, moved(made, matrix), name=run.manifest["name"], extras=provenance(run))
 
-    run.stage("mesh", {"mesh": asdict(config), **placing}, [source, *_view_files(run)], work, progress)
+    run.stage("mesh", {"mesh": asdict(config), **placing}, [source, *view_files(run)], work, progress)
 
 
 def show(run: Run, export: ExportConfig, progress: Progress) -> None:
@@ -226,6 +233,7 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
             splats=load_splats(run.path("splats.ply")),
             antialiased=run.manifest["config"]["fit"]["antialiased"],
             mesh=moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run)),
+            primitive=run.manifest["config"]["fit"]["primitive"],
         )
         scores = pictures.scores(result)
         with files.file("preview.png") as path:
@@ -235,7 +243,7 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
         return scores
 
     settings = {"frames": export.turntable_frames, "size": export.turntable_size, "name": _title(run)}
-    run.stage("show", settings, ["splats.ply", "mesh.glb", *_view_files(run)], work, progress)
+    run.stage("show", settings, ["splats.ply", "mesh.glb", *view_files(run)], work, progress)
 
 
 def show_clip(run: Run, progress: Progress) -> None:
@@ -245,7 +253,7 @@ def show_clip(run: Run, progress: Progress) -> None:
         with files.file("preview.png") as path:
             pictures.save_clip_preview(path, run.manifest, load_views(run.folder))
 
-    run.stage("show", {"name": _title(run)}, _view_files(run), work, progress)
+    run.stage("show", {"name": _title(run)}, view_files(run), work, progress)
 
 
 def world_from_mesh(run: Run) -> np.ndarray:
@@ -262,7 +270,8 @@ def provenance(run: Run) -> dict[str, Any]:
     return {**facts, **run.manifest["provenance"]}
 
 
-def _view_files(run: Run) -> list[str]:
+def view_files(run: Run) -> list[str]:
+    """Return the files of a run that `load_views` reads."""
     return ["transforms.json", *(name for name in run.files(".png") if name.startswith(("views/", "depth/")))]
 
 
