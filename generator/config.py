@@ -147,7 +147,7 @@ class TrainConfig:
     judged_clips: int = 256
     """Clips by which the model is scored, for seen and for held-out pairs each."""
     resume_from: str = ""
-    """Start from these weights (.safetensors) where the folder holds no checkpoint."""
+    """Start from these weights (.safetensors) where the folder holds no checkpoint; a phase of 0 minutes keeps them."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     bf16: bool = True

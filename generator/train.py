@@ -137,7 +137,7 @@ class Trainer:
             vae.load_state_dict(state["vae"])
             clock.resume(state, optimizers)
         elif c.resume_from:
-            return load_model(Path(c.resume_from))[0].to(self.device)
+            vae.load_state_dict(load_model(Path(c.resume_from))[0].state_dict())
         if clock.is_over:
             return vae.eval()
         held_out = self._held_out_clips(32)

@@ -399,7 +399,9 @@ def test_a_run_can_start_from_weights(shard, tmp_path):
     (tmp_path / "run" / "clips").mkdir(parents=True)
     for path in (shard, shard.with_suffix(".json")):
         (tmp_path / "run" / "clips" / path.name).write_bytes(path.read_bytes())
-    config = tiny(tmp_path / "run", resume_from=str(start), dit_phase=PhaseConfig(minutes=0))
+    config = tiny(
+        tmp_path / "run", resume_from=str(start), vae_phase=PhaseConfig(minutes=0), dit_phase=PhaseConfig(minutes=0)
+    )
     trainer = Trainer(config, lambda line: None)
     trainer.render()
     vae = trainer.train_vae()
