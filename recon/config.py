@@ -38,6 +38,10 @@ class FitConfig:
     """Weight of the spread in depth of what a pixel sees; discs alone."""
     normal_weight: float = 0.05
     """Weight of the discs' normals differing from those of the depth map; discs alone."""
+    drop_share: float = 0.0
+    """Share of the splats that is left out of a step, chosen anew each time; it grows from nothing to this at the end."""
+    average_share: float = 0.0
+    """Last share of the steps over which the splats are averaged."""
     frame_colors: bool = False
     """Let every frame have an affine map of its colours, for frames that differ in brightness or tint."""
     frame_weights: bool = False

@@ -39,6 +39,7 @@ MCMC_TO = 0.7  # share of the fit in which splats are shaken, where they are den
 SURFACE_FROM = 0.25  # share of the fit after which discs are held together: first they must find their places
 MAX_NEEDLE = 10.0  # longest by middle scale: longer needles show from other sides
 REPORT_EVERY = 20
+UNSEEN = -20.0  # logit of an opacity that no pixel shows
 
 # Learning rates at the start and their share at the end; those of means are in units of the subject's radius.
 RATES = {MEAN: (3e-3, 0.03), LOG_SCALE: (2e-2, 0.1), QUAT: (1e-2, 0.1), OPACITY: (5e-2, 0.1), SH: (3e-2, 0.1)}
@@ -81,6 +82,7 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
     frames = new_frames(len(views), device)
     order: list[int] = []
     squares: list[float] = []
+    average, num_averaged = population.rows, 0
     for step in range(config.iterations):
         order = order or torch.randperm(len(views), generator=generator).tolist()
         background = torch.rand(3, generator=generator)
@@ -88,7 +90,8 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
         target = coarse if step < num_coarse else fine
         k, rates = order.pop(), _rates(population.rows, step / config.iterations, radius)
         surface = _surface_weights(config, step, radius)
-        gradient, square = _gradient(population.rows, target, k, background, degree, config, frames, surface)
+        drawn = _thinned(population.rows, config.drop_share * step / config.iterations, generator)
+        gradient, square = _gradient(drawn, target, k, background, degree, config, frames, surface)
         learn_error(frames, k, square)
         pull = config.depth_weight * max(1 - step / (DEPTH_TO * config.iterations), 0)
         if pull > 0 and target.views.depths is not None:
@@ -109,11 +112,15 @@ def fit(views: Views, config: FitConfig, *, seed: int = 0, progress: Progress | 
             else:
                 population = densify(population, need, cap, config.grow_share, generator)
             need = torch.zeros(len(population.rows), device=device)
+            average, num_averaged = population.rows, 0  # of other splats
+        if step >= (1 - config.average_share) * config.iterations:
+            num_averaged += 1
+            average = average + (population.rows - average) / num_averaged
         squares.append(square)
         if progress is not None and ((step + 1) % REPORT_EVERY == 0 or step + 1 == config.iterations):
             progress(step + 1, config.iterations, {"psnr": round(-10 * math.log10(np.mean(squares) + 1e-12), 2)})
             squares = []
-    return _checked(from_rows(population.rows.cpu()))
+    return _checked(from_rows((average if num_averaged else population.rows).cpu()))
 
 
 def check_config(config: FitConfig) -> None:
@@ -131,6 +138,9 @@ def check_config(config: FitConfig) -> None:
     for name in ("min_scale_px", "splats_per_pixel"):
         if getattr(config, name) <= 0:
             raise ValueError(f"{name} is a positive number, not {getattr(config, name)}.")
+    for name in ("drop_share", "average_share"):
+        if not 0 <= getattr(config, name) < 1:
+            raise ValueError(f"{name} is a share from 0 to below 1, not {getattr(config, name)}.")
     for name in ("start_share", "coarse"):
         if not 0 < getattr(config, name) <= 1:
             raise ValueError(f"{name} is a share above 0 and up to 1, not {getattr(config, name)}.")
@@ -284,6 +294,19 @@ def _gradient_autograd(
     square = _backward(drawn.rgb[0], left, target.rgba[k], background.to(rows), config, frames, k, held)
     assert leaf.grad is not None  # for the type checker: backward has just filled it
     return leaf.grad, square
+
+
+def _thinned(rows: Float[Tensor, "n d"], share: float, generator: torch.Generator) -> Float[Tensor, "n d"]:
+    """Return the splats with a share of them made invisible, so that none learns a view's noise by heart.
+
+    After DropGaussian (Park et al., arXiv:2504.00773), without making up for the opacity that is missing.
+    """
+    if share == 0:
+        return rows
+    is_out = (torch.rand(len(rows), generator=generator) < share).to(rows.device)
+    thinned = rows.clone()
+    thinned[is_out, OPACITY] = UNSEEN
+    return thinned
 
 
 def _rates(rows: Float[Tensor, "n d"], done: float, radius: float) -> Float[Tensor, " d"]:

@@ -14,7 +14,7 @@ from recon.fit import MAX_NEEDLE, check_config, fit
 from recon.frames import new_frames
 from recon.render import render
 from recon.sh import rgb_to_dc
-from recon.splats import SH, Splats, from_rows, to_rows
+from recon.splats import OPACITY, SH, Splats, from_rows, to_rows
 from recon.start import start_splats
 from recon.views import Views, composited
 
@@ -154,6 +154,26 @@ def test_depths_draw_the_splats_onto_the_surface(views):
     assert off[1] < 0.9 * off[0]
 
 
+def test_leaving_splats_out_and_averaging_keep_noise_out(views, held_out):
+    noise = 0.25 * torch.randn(views.images.shape, generator=torch.Generator().manual_seed(0))
+    noisy = replace(views, images=(views.images + noise).clamp(0, 1))
+    many = replace(CONFIG, num_splats=600)  # enough to learn noise by heart
+    plain = psnr(fit(noisy, many), held_out)
+    assert psnr(fit(noisy, replace(many, average_share=0.4)), held_out) > plain + 0.15
+    assert psnr(fit(noisy, replace(many, average_share=0.4, drop_share=0.1)), held_out) > plain + 0.4
+
+
+def test_splats_that_are_left_out_are_not_seen_and_do_not_learn(views):
+    splats = to_rows(start(views, CONFIG))
+    thinned = fitting._thinned(splats, 0.3, torch.Generator().manual_seed(0))
+    is_out = thinned[:, OPACITY] == fitting.UNSEEN
+    assert 0.2 < is_out.float().mean() < 0.4
+    assert torch.equal(thinned[~is_out], splats[~is_out])
+    alone = render(from_rows(splats[~is_out]), views.cameras).rgb
+    assert (render(from_rows(thinned), views.cameras).rgb - alone).abs().max() < 1e-5
+    assert fitting._thinned(splats, 0.0, torch.Generator()) is splats
+
+
 def test_mcmc_fits_views_it_never_saw(views, held_out):
     splats = fit(views, replace(CONFIG, densify="mcmc"))
     assert len(splats) == NUM
@@ -250,6 +270,8 @@ def test_broken_views_are_refused(views):
         ({"splats_per_pixel": 0.0}, "splats_per_pixel"),
         ({"coarse": 1.5}, "coarse"),
         ({"coarse_share": 1.0}, "coarse_share"),
+        ({"drop_share": 1.0}, "drop_share"),
+        ({"average_share": -0.1}, "average_share"),
     ],
 )
 def test_settings_from_which_nothing_can_come_are_refused(change, message):
