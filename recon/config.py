@@ -39,7 +39,7 @@ class FitConfig:
     normal_weight: float = 0.05
     """Weight of the discs' normals differing from those of the depth map; discs alone."""
     drop_share: float = 0.0
-    """Share of the splats that is left out of a step, chosen anew each time; it grows from nothing to this at the end."""
+    """Share of the splats that is left out of a step, chosen anew each time; it grows from 0 to this."""
     average_share: float = 0.0
     """Last share of the steps over which the splats are averaged."""
     frame_colors: bool = False
@@ -64,6 +64,8 @@ class MeshConfig:
     """Triangles at the end, at most."""
     resolution: int = 192
     """Voxels along the subject's longest side; time and memory grow with its cube."""
+    disc_steps: int = 0
+    """Steps of a fit of flat splats for the mesh alone, whose depths are truer; 0: the mesh is the splats'."""
     truncation: float = 4.0
     """Reach of a depth map before and behind its surface, in voxels."""
     extra_views: int = 24

@@ -196,6 +196,21 @@ def test_flat_splats_are_fitted_meshed_and_drawn_as_such(run_folder, pictures):
     assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.82
 
 
+def test_a_mesh_can_have_flat_splats_of_its_own(run_folder, pictures):
+    splats, mesh = ((run_folder / name).read_bytes() for name in ("splats.ply", "mesh.glb"))
+    config = replace(SMALL, mesh=replace(SMALL.mesh, disc_steps=60))
+    assert events(run_folder, pictures, config, overwrite=True) == ["discs", "mesh", "show"]
+    assert (run_folder / "splats.ply").read_bytes() == splats
+    assert (run_folder / "mesh.glb").read_bytes() != mesh
+    run = load_run(run_folder)
+    assert run.manifest["files"]["mesh.glb"]["is_watertight"]
+    assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.8
+    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show"]
+    assert not (run_folder / "discs.ply").exists()
+    with pytest.raises(ValueError, match="disc_steps"):
+        reconstruct(pictures, run_folder / "no", replace(SMALL, mesh=replace(SMALL.mesh, disc_steps=-1)))
+
+
 def test_a_surface_of_pictures_without_a_subject_is_refused_before_the_fit(pictures, tmp_path):
     plain = tmp_path / "plain"
     shutil.copytree(pictures, plain)

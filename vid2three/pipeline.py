@@ -123,6 +123,10 @@ def _fitted(
         nerfstudio.splats(run, environment, config.nerfstudio, config.fit, notes, progress)
     else:
         stages.splats(run, config.fit, progress)
+        if source == "splats.ply" and config.mesh.disc_steps > 0 and config.fit.primitive == "3dgs":
+            source = stages.discs(run, config.fit, config.mesh.disc_steps, progress)
+    if source != stages.DISCS:
+        run.forget("discs")
     stages.mesh(run, source, config.mesh, config.export, progress)
     stages.show(run, config.export, progress)
     return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -47,6 +47,7 @@ from vid2three.run import Progress, Run, StageFiles
 from vid2three.video import enlarged, save_video
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
+DISCS = "discs.ply"
 INPUT_WORLD = "the world of the input's cameras"
 GLB_FRAME = "glTF: right-handed, y up, front +z"
 
@@ -176,6 +177,24 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
     run.stage("fit", {"fit": asdict(config), "seed": seed}, view_files(run), work, progress)
 
 
+def discs(run: Run, config: FitConfig, steps: int, progress: Progress) -> str:
+    """Views to discs.ply, flat splats for the mesh alone; returns the file to take the mesh from.
+
+    Photos with a background keep their own splats: discs that reach behind a camera are not drawn.
+    """
+    if load_views(run.folder).alphas is None:
+        return "splats.ply"
+    seed, flat = run.manifest["seed"], replace(config, primitive="2dgs", iterations=steps, antialiased=False)
+
+    def work(files: StageFiles) -> None:
+        fitted = fit(load_views(run.folder), flat, seed=seed, progress=partial(progress, "discs"))
+        with files.file(DISCS, frame=run.manifest["world"], num_splats=len(fitted)) as path:
+            save_splats(path, fitted, primitive="2dgs")
+
+    run.stage("discs", {"fit": asdict(flat), "seed": seed}, view_files(run), work, progress)
+    return DISCS
+
+
 def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
     """Views to surface.npz, a signed distance field."""
     seed = run.manifest["seed"]
@@ -191,7 +210,7 @@ def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
 def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
     """Splats, surface or depth maps to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for.
 
-    `source` is the file that the mesh is taken from: splats.ply, surface.npz or depth_maps.npz.
+    `source` is the file that the mesh is taken from: splats.ply, discs.ply, surface.npz or depth_maps.npz.
     """
     placing = {"height_m": export.height_m, "pivot": export.pivot}
 
@@ -204,7 +223,7 @@ def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progre
             case "depth_maps.npz":
                 extracted = extract_from_maps(load_depth_maps(run.path(source)), loaded, config, progress=report)
             case _:
-                primitive = run.manifest["config"]["fit"]["primitive"]
+                primitive = "2dgs" if source == DISCS else run.manifest["config"]["fit"]["primitive"]
                 extracted = extract(load_splats(run.path(source)), loaded, config, primitive=primitive, progress=report)
         matrix = placement(extracted, export.height_m, export.pivot)
         levels = [extracted, *(coarser(extracted, loaded, config, level + 1) for level in range(config.lods))]
