@@ -90,8 +90,8 @@ def main() -> None:
         parts.wrap(fit, name, label)
     limit = fit._limit_shapes
 
-    def limit_and_count(*args: Any) -> None:
-        limit(*args)
+    def limit_and_count(*args: Any, **options: Any) -> None:
+        limit(*args, **options)
         parts.next_iteration()
 
     fit._limit_shapes = limit_and_count
