@@ -227,17 +227,27 @@ def _camera_gradients(row: np.ndarray) -> tuple[Float[Tensor, "3 3"], Float[Tens
     return grad_K, grad_w2c
 
 
+def has_gsplat() -> bool:
+    """Tell whether gsplat can draw here: a CUDA device, and kernels that are compiled or can be."""
+    if not torch.cuda.is_available():
+        return False
+    try:
+        from gsplat.cuda._backend import _C as kernels  # type: ignore[attr-defined] (compiled on first use)
+    except ImportError:
+        return False
+    return kernels is not None
+
+
 def _gsplat(splats: Splats) -> ModuleType:
     """Return the library with its kernels compiled; raise a RuntimeError where it cannot draw these splats."""
     if not torch.cuda.is_available():
         raise RuntimeError("The gsplat backend needs a CUDA device, and torch sees none; use backend='cpu'.")
     if not splats.means.is_cuda:
         raise RuntimeError("The gsplat backend renders splats on a CUDA device; move them with splats.to('cuda').")
-    import gsplat
-    from gsplat.cuda._backend import _C as kernels  # type: ignore[attr-defined] (compiled on first use)
-
-    if kernels is None:
+    if not has_gsplat():
         raise RuntimeError("gsplat has no CUDA toolkit (nvcc) to compile its kernels with; use backend='cpu'.")
+    import gsplat
+
     return gsplat
 
 

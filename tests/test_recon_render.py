@@ -1,12 +1,14 @@
 """The door to the rasterisers: backends agree, depth and normals are right, wrong input is refused."""
 
+import sys
 from dataclasses import fields, replace
+from types import ModuleType
 
 import pytest
 import torch
 
 from recon.camera import Cameras, rays
-from recon.render import render
+from recon.render import has_gsplat, render
 from recon.splats import Splats
 
 NUM_CAMERAS, HEIGHT, WIDTH, NUM = 2, 21, 34, 40
@@ -123,6 +125,15 @@ def test_a_degree_that_is_not_there_is_refused():
 def test_gsplat_without_cuda_says_so():
     with pytest.raises(RuntimeError, match="CUDA"):
         render(make_splats(), make_cameras(), backend="gsplat")
+
+
+@pytest.mark.parametrize(("kernels", "is_there"), [(None, False), (object(), True)])
+def test_gsplat_without_kernels_is_not_there(kernels, is_there, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    backend = ModuleType("gsplat.cuda._backend")
+    backend._C = kernels  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gsplat.cuda._backend", backend)
+    assert has_gsplat() == is_there
 
 
 @pytest.mark.gpu
