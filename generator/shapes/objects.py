@@ -57,7 +57,8 @@ def _shield(form: Form, style: str) -> None:
                     slot, (0, 0, -point * share), point * share, (0.02, half_thick), (width * share, half_thick)
                 )
                 form.box(slot, (0, 0, 0.3 * share), (width * share, half_thick, 0.3 * share + 0.005), 0.01)
-                form.cone(slot, (0, 0, 0.6 * share), half_thick, width * share, width * share, turn=FORWARD)
+                # A little before the box: of two faces in one place neither would be in front everywhere.
+                form.cone(slot, (0, 0, 0.6 * share), half_thick + 0.006, width * share, width * share, turn=FORWARD)
             form.ellipsoid(SECOND, (0, -0.19, 0.12), (0.2, 0.12, 0.2))
             back = 0.19
         case _:
