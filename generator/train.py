@@ -47,7 +47,7 @@ from .text import load_text_encoder
 from .train_dit import Batch, LatentClips, Mixture, describe, dit_loss, draw_batches, encode_clips, update_ema
 from .train_vae import measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
-from .weights import load_model, save_model, write_card
+from .weights import load_model, model_path, save_model, write_card
 
 ENCODED_AT_ONCE = 64  # clips
 STEPS_READ = 16  # steps whose captions are read at once on a GPU, which is then never kept waiting for words
@@ -82,7 +82,11 @@ class Clock:
 
 
 def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
-    """Train a model and return the file of its weights. Call it again to go on after an interruption."""
+    """Train a model and return the file of its weights. Call it again to go on after an interruption.
+
+    Raises FileNotFoundError where the corpus or the weights to start from are missing.
+    """
+    check(config)
     trainer = Trainer(config, log)
     trainer.render()
     vae = trainer.train_vae()
@@ -90,6 +94,15 @@ def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
     weights = trainer.train_dit(vae, clips)
     trainer.judge(weights)
     return weights
+
+
+def check(config: TrainConfig) -> None:
+    """Raise FileNotFoundError, with the cure, where the settings name a file that is not there."""
+    if config.corpus and not Path(config.corpus).is_file():
+        cure = f"pack it (python -m generator.corpus FOLDER {config.corpus}) or train without it (corpus: '')"
+        raise FileNotFoundError(f"There is no corpus {config.corpus}: {cure}.")
+    if config.resume_from:
+        model_path(config.resume_from)
 
 
 class Trainer:

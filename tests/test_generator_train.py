@@ -473,3 +473,13 @@ def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):
     assert (np.abs(off).max(axis=-1) > 1).mean() < 0.01  # cameras are float32 here
     drawn = source.draw(5, torch.Generator().manual_seed(0))
     assert drawn.shape == (5, FRAMES, 5, SIZE, SIZE)
+
+
+def test_missing_files_are_named_before_any_work(tmp_path):
+    for change, words in (
+        ({"corpus": "models.npz"}, "no corpus models.npz: pack it"),
+        ({"resume_from": "a.safetensors"}, "a.safe"),
+    ):
+        with pytest.raises(FileNotFoundError, match=words):
+            train(tiny(tmp_path / "run", **change))
+    assert not (tmp_path / "run").exists()
