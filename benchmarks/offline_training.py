@@ -18,7 +18,7 @@ import re
 import shutil
 import sys
 import types
-from dataclasses import fields, is_dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,30 +74,15 @@ def unpack_text_encoder(parcel: Path, folder: Path) -> None:
     text.load_text_encoder().float()
 
 
-def read_config(kind: type, values: dict[str, Any]) -> Any:
-    """Build a settings object from a mapping, without the command line's libraries."""
-    known = {field.name: field for field in fields(kind)}
-    default = kind()
-    made = {}
-    for name, value in values.items():
-        old = getattr(default, known[name].name)
-        made[name] = (
-            read_config(type(old), value) if is_dataclass(old) else tuple(value) if isinstance(value, list) else value
-        )
-    return kind(**made)
-
-
 def train(parcel: Path, config: Path, out: Path) -> None:
-    """Train, and copy what came of it."""
-    import yaml
-
-    from generator.config import TrainConfig
-
+    """Train, and say where the weights are."""
     unpack_text_encoder(parcel, out / "text")
-    values = yaml.safe_load(config.read_text()) | {"corpus": str(parcel / "corpus.npz"), "folder": str(out)}
+    from generator.config import TrainConfig
     from generator.train import train as run
+    from vid2three.config import load_config
 
-    weights = run(read_config(TrainConfig, values))
+    settings = load_config(TrainConfig(), file=config)
+    weights = run(replace(settings, corpus=str(parcel / "corpus.npz"), folder=str(out)))
     print(json.dumps({"weights": str(weights)}))
 
 

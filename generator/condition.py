@@ -5,12 +5,14 @@ The same orbits as rays.py makes, for many clips at once and on any device.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .data import Orbit
 from .rays import orbit_radius
 from .vae import SPACE, TIME
 
@@ -30,15 +32,16 @@ class Condition:
     given: Bool[Tensor, "b t"] | None = None
 
 
+def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 3"]:
+    """Return the elevation, field of view and start of orbits, in degrees."""
+    return torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits], device=device)
+
+
 def orbit_cameras(
-    elevation_deg: Float[Tensor, " b"],
-    fov_deg: Float[Tensor, " b"],
-    start_deg: Float[Tensor, " b"],
-    num_frames: int,
-    height: int,
-    width: int,
+    orbits: Float[Tensor, "b 3"], num_frames: int, height: int, width: int
 ) -> tuple[Float[Tensor, "b f 4 4"], Float[Tensor, "b 3 3"], Float[Tensor, "b f"]]:
     """Return camera-to-world matrices and intrinsics of closed orbits, and the azimuths of their frames in radians."""
+    elevation_deg, fov_deg, start_deg = orbits.unbind(1)
     turn = torch.arange(num_frames, device=fov_deg.device, dtype=fov_deg.dtype) / num_frames
     azimuth = torch.deg2rad(start_deg)[:, None] + 2 * torch.pi * turn
     elevation = torch.deg2rad(elevation_deg)[:, None].expand_as(azimuth)
@@ -63,19 +66,13 @@ def orbit_distance(fov_deg: Tensor) -> Tensor:
 
 
 def orbit_condition(
-    elevation_deg: Float[Tensor, " b"],
-    fov_deg: Float[Tensor, " b"],
-    start_deg: Float[Tensor, " b"],
-    num_frames: int,
-    height: int,
-    width: int,
-    patch: int,
+    orbits: Float[Tensor, "b 3"], num_frames: int, height: int, width: int, patch: int
 ) -> tuple[Float[Tensor, "b t h w 12"], Float[Tensor, "b t"]]:
     """Return the rays of the tokens, those of two frames side by side, and the angles of the latent frames.
 
     Six numbers a ray: unit direction d and moment o x d (Sitzmann et al., arXiv:2106.02634).
     """
-    c2w, K, azimuth = orbit_cameras(elevation_deg, fov_deg, start_deg, num_frames, height, width)
+    c2w, K, azimuth = orbit_cameras(orbits, num_frames, height, width)
     cell = SPACE * patch
     u = torch.arange(cell / 2, width, cell, device=K.device, dtype=K.dtype)
     v = torch.arange(cell / 2, height, cell, device=K.device, dtype=K.dtype)

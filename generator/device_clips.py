@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from .condition import orbit_cameras, orbit_distance
+from .condition import orbit_cameras, orbit_distance, orbit_rows
 from .cuda_mesh import trace_meshes
 from .cuda_tracer import encode_clips, trace_clips
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_shard
@@ -76,10 +76,8 @@ class DeviceClips:
             indices = [i for i, scene in enumerate(is_scene) if scene == wanted]
             for at in range(0, len(indices), AT_ONCE):
                 part = indices[at : at + AT_ONCE]
-                orbits = [drawn[i][0].orbit for i in part]
-                camera = torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits], device=self.device)
-                elevation, fov, start = camera.unbind(1)
-                c2w, K, _ = orbit_cameras(elevation, fov, start, self.num_frames, self.size, self.size)
+                orbits = orbit_rows((drawn[i][0].orbit for i in part), self.device)
+                c2w, K, _ = orbit_cameras(orbits, self.num_frames, self.size, self.size)
                 traced = trace([drawn[i][1] for i in part], c2w, K, self.size, self.size)  # type: ignore[arg-type]
-                clips[torch.tensor(part, device=self.device)] = encode_clips(traced, orbit_distance(fov))
+                clips[torch.tensor(part, device=self.device)] = encode_clips(traced, orbit_distance(orbits[:, 1]))
         return clips

@@ -19,7 +19,7 @@ from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .condition import orbit_cameras
+from .condition import orbit_cameras, orbit_rows
 from .data import Orbit, make_clip, sample_orbit
 from .dit import OrbitDiT
 from .flow import noise_like
@@ -103,10 +103,11 @@ def render_examples(
     if device is not None and device.type == "cuda":
         drawn = _in_processes(draw_example, [(seed, i, held_out) for i in range(num)], workers)
         views = torch.cat([_trace_on_device(drawn[i : i + 256], device) for i in range(0, num, 256)])
+        shown = [attributes for attributes, _, _ in drawn]
     else:
-        made = _in_processes(_trace_example, [(seed, i, held_out) for i in range(num)], workers)
-        drawn, views = [example for example, _ in made], torch.stack([torch.from_numpy(frames) for _, frames in made])
-    return views, [attributes for attributes, _, _ in drawn]
+        traced = _in_processes(_trace_example, [(seed, i, held_out) for i in range(num)], workers)
+        views, shown = torch.stack([torch.from_numpy(frames) for _, frames in traced]), [each for each, _ in traced]
+    return views, shown
 
 
 def _in_processes(function: Callable, arguments: list[tuple], workers: int) -> list:
@@ -116,18 +117,16 @@ def _in_processes(function: Callable, arguments: list[tuple], workers: int) -> l
         return pool.starmap(function, arguments, chunksize=64)
 
 
-def _trace_example(seed: int, i: int, held_out: bool | None):
+def _trace_example(seed: int, i: int, held_out: bool | None) -> tuple[Attributes, np.ndarray]:
     attributes, orbit, scene = draw_example(seed, i, held_out)
     clip, _ = make_clip(scene, orbit, NUM_VIEWS, SIZE, SIZE)
-    return (attributes, orbit, None), np.ascontiguousarray(clip[..., :3].transpose(0, 3, 1, 2))
+    return attributes, np.ascontiguousarray(clip[..., :3].transpose(0, 3, 1, 2))
 
 
 def _trace_on_device(drawn: list[tuple[Attributes, Orbit, np.ndarray]], device: torch.device) -> Tensor:
     from .cuda_tracer import trace_clips
 
-    camera = torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for _, o, _ in drawn], device=device)
-    elevation, fov, start = camera.unbind(1)
-    c2w, K, _ = orbit_cameras(elevation, fov, start, NUM_VIEWS, SIZE, SIZE)
+    c2w, K, _ = orbit_cameras(orbit_rows((orbit for _, orbit, _ in drawn), device), NUM_VIEWS, SIZE, SIZE)
     return trace_clips([scene for _, _, scene in drawn], c2w, K, SIZE, SIZE).rgb.movedim(-1, 2).contiguous()
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .clip import Clip
-from .condition import Condition, orbit_condition
+from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit, decode_depth
 from .dit import OrbitDiT
@@ -82,8 +82,7 @@ def make_condition(
 ) -> Condition:
     """Say what clips should show, and from where; `size` is frames, height, width. On the encoder's device."""
     text, mask = encoder([*captions, negative])
-    elevation, fov, start = torch.tensor([[orbit.elevation_deg], [orbit.fov_deg], [orbit.start_deg]]).to(text.device)
-    rays, angles = orbit_condition(elevation, fov, start, *size, patch)
+    rays, angles = orbit_condition(orbit_rows([orbit], text.device), *size, patch)
     return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
 
 

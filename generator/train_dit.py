@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .condition import orbit_condition
+from .condition import orbit_condition, orbit_rows
 from .data import NUM_CAPTIONS, Sample
 from .dit import OrbitDiT
 from .flow import interpolate, noise_like, sample_times
@@ -96,8 +96,7 @@ def describe(
     edited = [i for i, sample in enumerate(samples) if sample.edit]
     if edited:
         edit[edited] = encoder.tokenize([samples[i].edit for i in edited]).to(torch.int16)
-    orbits = [sample.orbit for sample in samples]
-    return tokens, edit, torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits])
+    return tokens, edit, orbit_rows(sample.orbit for sample in samples)
 
 
 def draw_batches(
@@ -138,8 +137,8 @@ def draw_batches(
     for step in range(num):
         z = clips.z[index[step]].to(device).float()
         _, t, _, h, w = z.shape
-        elevation, fov, start = clips.camera[index[step]].to(device).unbind(1)
-        rays, angles = orbit_condition(elevation, fov, start, t * TIME, h * SPACE, w * SPACE, patch)
+        orbits = clips.camera[index[step]].to(device)
+        rays, angles = orbit_condition(orbits, t * TIME, h * SPACE, w * SPACE, patch)
         reference = given = None
         if has_reference:
             reference = torch.zeros_like(z)

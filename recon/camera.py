@@ -79,18 +79,23 @@ def project(points: Float[Tensor, "p 3"], cameras: Cameras) -> tuple[Float[Tenso
     return pixels[..., :2] / pixels[..., 2:], local[..., 2]
 
 
+def pixel_rays(K: Float[Tensor, "*n 3 3"], height: int, width: int) -> Float[Tensor, "*n h w 3"]:
+    """Return the rays through the pixels' centres in the camera's frame, as long as makes z 1."""
+    v = torch.arange(height, dtype=K.dtype, device=K.device) + 0.5
+    u = torch.arange(width, dtype=K.dtype, device=K.device) + 0.5
+    x = (u - K[..., 0, 2, None]) / K[..., 0, 0, None]  # [*N,W]
+    y = (v - K[..., 1, 2, None]) / K[..., 1, 1, None]  # [*N,H]
+    shape = (*K.shape[:-2], height, width)
+    x, y = x[..., None, :].expand(shape), y[..., :, None].expand(shape)
+    return torch.stack([x, y, torch.ones_like(x)], dim=-1)
+
+
 def rays(cameras: Cameras) -> tuple[Float[Tensor, "n h w 3"], Float[Tensor, "n h w 3"]]:
     """Return the origin and the unit direction, in the world, of the ray through every pixel's centre."""
-    num, height, width = len(cameras), cameras.height, cameras.width
-    v = torch.arange(height, dtype=cameras.K.dtype, device=cameras.K.device) + 0.5
-    u = torch.arange(width, dtype=cameras.K.dtype, device=cameras.K.device) + 0.5
-    x = (u - cameras.K[:, 0, 2, None]) / cameras.K[:, 0, 0, None]  # [N,W]
-    y = (v - cameras.K[:, 1, 2, None]) / cameras.K[:, 1, 1, None]  # [N,H]
-    x, y = x[:, None, :].expand(num, height, width), y[:, :, None].expand(num, height, width)
-    local = torch.stack([x, y, torch.ones_like(x)], dim=-1)  # [N,H,W,3]
+    local = pixel_rays(cameras.K, cameras.height, cameras.width)
     c2w = cameras.c2w
     directions = torch.einsum("nij,nhwj->nhwi", c2w[:, :3, :3], local)
-    origins = c2w[:, None, None, :3, 3].expand(num, height, width, 3)
+    origins = c2w[:, None, None, :3, 3].expand_as(directions)
     return origins, torch.nn.functional.normalize(directions, dim=-1)
 
 

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from recon.camera import pixel_rays
 from recon.cpu_project import CX, CY, FX, FY, ROTATION, f32, kernel
 
 LEAST_ALPHA = 0.5  # below it a pixel has no depth
@@ -34,11 +35,7 @@ def depth_normals(depth: Float[Tensor, "h w"], K: Float[Tensor, "3 3"]) -> Float
 
     From the central differences of the points behind the pixels; 0 at the border.
     """
-    height, width = depth.shape
-    v = (torch.arange(height).to(depth) + 0.5 - K[1, 2]) / K[1, 1]
-    u = (torch.arange(width).to(depth) + 0.5 - K[0, 2]) / K[0, 0]
-    rays = torch.stack([u.expand(height, -1), v[:, None].expand(-1, width), torch.ones_like(depth)], dim=-1)
-    points = depth[..., None] * rays
+    points = depth[..., None] * pixel_rays(K.to(depth), *depth.shape)
     across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
     inner = torch.nn.functional.normalize(torch.linalg.cross(down, across), dim=-1)
     known = depth > 0

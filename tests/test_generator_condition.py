@@ -3,18 +3,18 @@
 import numpy as np
 import torch
 
-from generator.condition import orbit_cameras, orbit_condition, orbit_distance
+from generator.condition import orbit_cameras, orbit_condition, orbit_distance, orbit_rows
 from generator.data import Orbit
 from generator.rays import intrinsics, orbit_radius
 
 FRAMES, HEIGHT, WIDTH, PATCH = 6, 32, 48, 2
 CELL = 8 * PATCH
 ORBITS = [Orbit(20.0, 40.0), Orbit(-10.0, 33.0, 70.0)]
-ELEVATION, FOV, START = torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in ORBITS]).unbind(1)
+ROWS = orbit_rows(ORBITS)
 
 
 def condition() -> tuple[torch.Tensor, torch.Tensor]:
-    return orbit_condition(ELEVATION, FOV, START, FRAMES, HEIGHT, WIDTH, PATCH)
+    return orbit_condition(ROWS, FRAMES, HEIGHT, WIDTH, PATCH)
 
 
 def lines() -> torch.Tensor:
@@ -24,12 +24,12 @@ def lines() -> torch.Tensor:
 
 
 def test_cameras_are_those_of_the_orbits():
-    c2w, K, azimuth = orbit_cameras(ELEVATION, FOV, START, FRAMES, HEIGHT, WIDTH)
+    c2w, K, azimuth = orbit_cameras(ROWS, FRAMES, HEIGHT, WIDTH)
     for i, orbit in enumerate(ORBITS):
         assert np.allclose(c2w[i], orbit.c2w(FRAMES), atol=1e-5)
         assert np.allclose(K[i], intrinsics(orbit.fov_deg, HEIGHT, WIDTH), rtol=1e-5)
         assert np.allclose(azimuth[i], np.radians(orbit.start_deg) + 2 * np.pi * np.arange(FRAMES) / FRAMES)
-        assert np.isclose(orbit_distance(FOV)[i], orbit_radius(orbit.fov_deg))
+        assert np.isclose(orbit_distance(ROWS[:, 1])[i], orbit_radius(orbit.fov_deg))
 
 
 def test_rays_are_plucker_lines_through_the_cameras():

@@ -192,7 +192,7 @@ def test_a_batch_is_clips_with_their_own_rays_and_words(latents, samples):
     assert len({row(latents, z) for z in batch.z}) > 3
     for z, rays, angles, text, mask in zip(batch.z, batch.rays, batch.angles, batch.text, batch.text_mask):
         index = row(latents, z)
-        expected = orbit_condition(*latents.camera[index, :, None], FRAMES, SIZE, SIZE, DIT.patch)
+        expected = orbit_condition(latents.camera[index : index + 1], FRAMES, SIZE, SIZE, DIT.patch)
         assert torch.allclose(rays, expected[0][0])
         assert torch.allclose(angles, expected[1][0])
         states = encoder(list(samples[index].captions))[0]

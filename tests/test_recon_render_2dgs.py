@@ -9,36 +9,15 @@ from recon.camera import Cameras, rays
 from recon.render import render
 from recon.sh import rgb_to_dc
 from recon.splats import Splats
+from render_parts import HEIGHT, NUM_CAMERAS, WIDTH, make_cameras, make_splats
 
-NUM_CAMERAS, HEIGHT, WIDTH, NUM = 2, 21, 34, 40
 TILT = 0.6  # radians about x
-
-
-def make_splats() -> Splats:
-    generator = torch.Generator().manual_seed(3)
-    return Splats(
-        means=1.4 * torch.rand(NUM, 3, generator=generator) - 0.7,
-        log_scales=(0.04 + 0.12 * torch.rand(NUM, 3, generator=generator)).log(),
-        quats=torch.randn(NUM, 4, generator=generator),
-        opacity_logits=1.5 * torch.randn(NUM, generator=generator),
-        sh=0.3 * torch.randn(NUM, 4, 3, generator=generator),
-    )
 
 
 def wide_splats() -> Splats:
     """Discs of several pixels, which a low-pass hardly changes."""
     splats = make_splats()
     return replace(splats, log_scales=splats.log_scales + 1)
-
-
-def make_cameras() -> Cameras:
-    generator = torch.Generator().manual_seed(4)
-    rotations = torch.linalg.qr(torch.randn(NUM_CAMERAS, 3, 3, generator=generator))[0]
-    w2c = torch.eye(4).repeat(NUM_CAMERAS, 1, 1)
-    w2c[:, :3, :3] = rotations * torch.det(rotations)[:, None, None]
-    w2c[:, :3, 3] = torch.tensor([0.1, 0.0, 2.5])
-    K = torch.tensor([[40.0, 0.0, 15.0], [0.0, 34.0, 12.0], [0.0, 0.0, 1.0]]).repeat(NUM_CAMERAS, 1, 1)
-    return Cameras(K, w2c, HEIGHT, WIDTH)
 
 
 def ahead() -> Cameras:
