@@ -1,0 +1,1 @@
+"""Where an unknown video's cameras stood: several candidates, one judge."""
