@@ -94,8 +94,6 @@ def test_ate_is_in_radii_and_focal_in_true_ones():
     truth = orbit(num=16, elevation_deg=0.0)
     w2c = truth.w2c.clone()
     w2c[:, 1, 3] += 0.4 * torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(8)  # a tenth of the radius, up and down
-        8
-    )  # up and down by a tenth of the radius
     errors = compare(Cameras(truth.K * 0.9, w2c, truth.height, truth.width), truth)
     # A similarity can only shrink the ring a little to ease it: scale 1 / (1 + 0.01), so 0.1 / sqrt(1.01).
     assert errors.ate == pytest.approx(0.1 / math.sqrt(1.01), rel=1e-6)
