@@ -1,0 +1,5 @@
+"""How much of each pixel the subject covers: plain backgrounds by their colour, others by colour and motion."""
+
+from recon.masks.plain import background_colors, foreground, unmixed
+
+__all__ = ["background_colors", "foreground", "unmixed"]
