@@ -6,20 +6,23 @@ import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 DEPTH_UNIT = 1e-3  # world units a step of a depth PNG where nothing else is said, as in nerfstudio
 MOST_STEPS = 65535
+ORIENTATION = 0x0112  # EXIF's tag; from 5 on, rows and columns are swapped
 
 
-def load_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 [H,W,3], or [H,W,4] where the file has transparency. No rotation by EXIF.
+def load_image(path: Path, *, upright: bool = False) -> np.ndarray:
+    """Read a picture as uint8 [H,W,3], or [H,W,4] where the file has transparency; `upright` turns it as EXIF says.
 
     Raises FileNotFoundError for a missing file and ValueError for a broken one.
     """
     with _opened(path) as image:
         try:
+            if upright:
+                image = ImageOps.exif_transpose(image)
             has_alpha = "A" in image.getbands() or "transparency" in image.info
             if image.mode.startswith("I"):  # 16-bit grey
                 grey = (np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8)
@@ -29,10 +32,11 @@ def load_image(path: Path) -> np.ndarray:
             raise ValueError(f"The picture {path} is broken ({error}); replace it or drop its frame.") from None
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Return height and width without decoding the picture; errors as in `load_image`."""
+def image_size(path: Path, *, upright: bool = False) -> tuple[int, int]:
+    """Return height and width without decoding the picture; `upright` and errors as in `load_image`."""
     with _opened(path) as image:
-        return image.height, image.width
+        is_turned = upright and image.getexif().get(ORIENTATION, 1) >= 5
+        return (image.width, image.height) if is_turned else (image.height, image.width)
 
 
 def save_image(path: Path, pixels: np.ndarray) -> None:
@@ -67,5 +71,5 @@ def _opened(path: Path) -> Image.Image:
         return Image.open(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"The picture {path} does not exist; check file_path in the JSON.") from None
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise ValueError(f"{path} is no picture that can be read; replace it or drop its frame.") from None
