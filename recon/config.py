@@ -104,3 +104,11 @@ class NerfConfig:
     """Weight of the distances' being distances."""
     smooth_weight: float = 0.02
     """Weight of smoothness; more hides noise and detail."""
+
+
+@dataclass(frozen=True)
+class PosesConfig:
+    """Frames to cameras."""
+
+    fov_deg: float | None = None
+    """Horizontal field of view of the camera in degrees; found with the cameras unless given."""
