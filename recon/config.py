@@ -65,7 +65,7 @@ class MeshConfig:
     resolution: int = 192
     """Voxels along the subject's longest side; time and memory grow with its cube."""
     disc_steps: int = 0
-    """Steps of a fit of flat splats for the mesh alone, whose depths are truer; 0: the mesh is the splats'."""
+    """Steps of a fit of flat splats for the mesh alone; its surface is the mean of both. 0: the mesh is the splats'."""
     truncation: float = 4.0
     """Reach of a depth map before and behind its surface, in voxels."""
     extra_views: int = 24

@@ -17,7 +17,7 @@ import trimesh
 from recon import hull, isosurface, tsdf
 from recon.config import MeshConfig
 from recon.finish import finished
-from recon.mesh_depth import DepthMaps, bounds, depth_maps, seen_span, up_direction
+from recon.mesh_depth import DepthMaps, bounds, depth_maps, joined, seen_span, up_direction
 from recon.outline import outline_gap
 from recon.render import Primitive
 from recon.splats import Splats
@@ -33,18 +33,23 @@ def extract(
     config: MeshConfig,
     *,
     primitive: Primitive = "3dgs",
+    discs: Splats | None = None,
     progress: Callable[[int, int, dict], None] | None = None,
 ) -> trimesh.Trimesh:
     """Extract a closed mesh with a texture or vertex colours, in the views' world frame, as `finished` returns it.
 
     Views with alphas give a solid. Photos with a background give a relief: a block that is cut off behind what the
-    views see, and around it. `primitive` says as what the splats were fitted. Deterministic. `progress(step, total,
-    {})` is called after each of five steps. Raises a ValueError where there is nothing to extract.
+    views see, and around it. `primitive` says as what the splats were fitted. `discs` are flat splats of the same
+    views: the surface is then the mean of both, for their errors differ. Deterministic. `progress(step, total, {})` is
+    called after each of five steps. Raises a ValueError where there is nothing to extract.
     """
     report = progress or (lambda step, total, info: None)
     low, high, misses = bounds(splats, views)
     report(1, 5, {})
-    maps = depth_maps(splats, views, 0.5 * (low + high), config.extra_views, primitive)
+    center = 0.5 * (low + high)
+    maps = depth_maps(splats, views, center, config.extra_views, primitive)
+    if discs is not None:
+        maps = joined(maps, depth_maps(discs, views, center, config.extra_views, "2dgs"))
     return _extracted(maps, views, config, (low, high, misses), report)
 
 

@@ -132,6 +132,16 @@ def depth_maps(
     return DepthMaps(depths.cpu().numpy(), alphas.cpu().numpy(), cameras, num_own)
 
 
+def joined(first: DepthMaps, second: DepthMaps) -> DepthMaps:
+    """Return the maps of two fits of one subject, all of one size, as one set: fused, they are averaged."""
+    own, num, other_own = first.num_own, len(first.depths), second.num_own
+    order = np.r_[:own, num : num + other_own, own:num, num + other_own : num + len(second.depths)]
+    a, b = first.cameras, second.cameras
+    cameras = Cameras(torch.cat([a.K, b.K])[order], torch.cat([a.w2c, b.w2c])[order], a.height, a.width)
+    depths, alphas = np.concatenate([first.depths, second.depths]), np.concatenate([first.alphas, second.alphas])
+    return DepthMaps(depths[order], alphas[order], cameras, own + other_own)
+
+
 def chosen_views(num: int) -> list[int]:
     """Return which of so many views depth maps are drawn from: MAX_VIEWS at most, evenly spread."""
     return np.unique(np.linspace(0, num - 1, min(num, MAX_VIEWS)).round().astype(int)).tolist()

@@ -7,12 +7,14 @@ import pytest
 import torch
 import trimesh
 
+from recon.camera import rays
 from recon.config import MeshConfig
-from recon.mesh import extract, fuse, surface
-from recon.mesh_depth import DepthMaps, bounds, depth_cameras, seen_span, up_direction
+from recon.mesh import extract, extract_from_maps, fuse, surface
+from recon.mesh_depth import DepthMaps, bounds, depth_cameras, joined, seen_span, up_direction
 from recon.mesh_render import render_mesh
 from recon.metrics import f_score, psnr, silhouette_iou, surface_samples
 from recon.tsdf import grid_around
+from recon.views import Views
 from subjects import mug, orbit_views, surface_splats
 
 CONFIG = MeshConfig(num_faces=4000, resolution=80, extra_views=12, texture_size=0)
@@ -54,6 +56,46 @@ def test_mesh_lies_on_the_surface(mesh):
     assert f_at(mesh, 0.03) > 0.97
     assert np.abs(mesh.bounds - true.bounds).max() < 0.04  # a voxel and a half
     assert mesh.euler_number == 0  # the handle's hole and no other
+
+
+def waved(views: Views, amplitude: float) -> DepthMaps:
+    """Depth maps of the mug's views, behind its surface and before it in rings."""
+    origins, directions = rays(views.cameras)
+    forward = views.cameras.c2w[:, None, None, :3, 2]
+    heights = origins[..., 2] + directions[..., 2] * views.depths / (directions * forward).sum(dim=-1)
+    depths = torch.where(views.depths > 0, views.depths + amplitude * torch.sin(20 * heights), 0.0)
+    return DepthMaps(depths.numpy(), views.alphas.numpy(), views.cameras, len(views))
+
+
+def test_two_fits_give_a_truer_surface_than_either(views):
+    rings, other_rings = waved(views, 0.04), waved(views, -0.04)
+    alone = [f_at(extract_from_maps(maps, views, CONFIG), 0.02) for maps in (rings, other_rings)]
+    assert f_at(extract_from_maps(joined(rings, other_rings), views, CONFIG), 0.02) > max(alone) + 0.05
+
+
+def test_discs_beside_the_splats_have_a_say(mesh, splats, views):
+    assert np.abs(extract(splats, views, CONFIG, discs=splats).bounds - mesh.bounds).max() < 0.01
+    shrunk = dataclasses.replace(splats, means=0.9 * splats.means)
+    assert f_at(extract(splats, views, CONFIG, discs=shrunk), 0.02) < f_at(mesh, 0.02) - 0.05
+
+
+def test_maps_that_are_there_twice_change_nothing(views):
+    maps = DepthMaps(views.depths.numpy(), views.alphas.numpy(), views.cameras, 10)
+    grid = grid_around(*bounds(maps, views)[:2], 40, 6)
+    once = fuse(maps, views, grid, 4 * grid.voxel)
+    assert np.abs(fuse(joined(maps, maps), views, grid, 4 * grid.voxel) - once).max() < 1e-5 * grid.voxel
+
+
+def test_joined_maps_begin_with_the_views_own(views):
+    depths, alphas = views.depths.numpy(), views.alphas.numpy()
+    first = DepthMaps(depths[:5], alphas[:5], views.cameras[:5], 3)
+    second = DepthMaps(depths[5:9], alphas[5:9], views.cameras[5:9], 1)
+    both, order = joined(first, second), [0, 1, 2, 5, 3, 4, 6, 7, 8]
+    assert both.num_own == 4
+    assert (both.depths == depths[order]).all()
+    assert (both.alphas == alphas[order]).all()
+    assert torch.equal(both.cameras.w2c, views.cameras.w2c[order])
+    assert torch.equal(both.cameras.K, views.cameras.K[order])
 
 
 def test_silhouettes_and_colours_are_the_views(mesh, views):

@@ -180,7 +180,7 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
 def discs(run: Run, config: FitConfig, steps: int, progress: Progress) -> str:
     """Views to discs.ply, flat splats for the mesh alone; returns the file to take the mesh from.
 
-    Photos with a background keep their own splats: discs that reach behind a camera are not drawn.
+    Photos with a background have none, and keep splats.ply: discs that reach behind a camera are not drawn.
     """
     if load_views(run.folder).alphas is None:
         return "splats.ply"
@@ -210,7 +210,8 @@ def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
 def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progress: Progress) -> None:
     """Splats, surface or depth maps to mesh.glb, and to mesh_lod1.glb and so on where coarser copies are asked for.
 
-    `source` is the file that the mesh is taken from: splats.ply, discs.ply, surface.npz or depth_maps.npz.
+    `source` is the file that the mesh is taken from: splats.ply, discs.ply (and splats.ply with it), surface.npz or
+    depth_maps.npz.
     """
     placing = {"height_m": export.height_m, "pivot": export.pivot}
 
@@ -223,8 +224,10 @@ def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progre
             case "depth_maps.npz":
                 extracted = extract_from_maps(load_depth_maps(run.path(source)), loaded, config, progress=report)
             case _:
-                primitive = "2dgs" if source == DISCS else run.manifest["config"]["fit"]["primitive"]
-                extracted = extract(load_splats(run.path(source)), loaded, config, primitive=primitive, progress=report)
+                primitive = run.manifest["config"]["fit"]["primitive"]
+                flat = load_splats(run.path(DISCS)) if source == DISCS else None
+                own = load_splats(run.path("splats.ply"))
+                extracted = extract(own, loaded, config, primitive=primitive, discs=flat, progress=report)
         matrix = placement(extracted, export.height_m, export.pivot)
         levels = [extracted, *(coarser(extracted, loaded, config, level + 1) for level in range(config.lods))]
         for level, made in enumerate(levels):
@@ -240,7 +243,8 @@ def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progre
             with files.file(f"mesh_lod{level}.glb" if level else "mesh.glb", **facts) as path:
                 save_mesh(path, moved(made, matrix), name=run.manifest["name"], extras=provenance(run))
 
-    run.stage("mesh", {"mesh": asdict(config), **placing}, [source, *view_files(run)], work, progress)
+    sources = ["splats.ply", DISCS] if source == DISCS else [source]
+    run.stage("mesh", {"mesh": asdict(config), **placing}, [*sources, *view_files(run)], work, progress)
 
 
 def show(run: Run, export: ExportConfig, progress: Progress) -> None:
