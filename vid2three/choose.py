@@ -27,6 +27,7 @@ NEIGHBOURS = 4  # on each side, for what is sharp there
 REACH = 0.45  # how far from its even place a frame may be taken, in spacings
 LATE = 0.65  # of the motion: from here on the first view may come again
 COMPARABLE = 0.75  # of the median distance to the first view; from there on distances say nothing
+UNSURE = 1.25  # times as far as a frame that comes back
 ALIKE = 1.3  # a view halfway that is nearly as near to the first as the last one tells nothing of a loop
 REPEATS, RETURNS = 0.5, 1.5  # spacings within which a frame repeats the first, or comes back to it
 
@@ -134,12 +135,15 @@ def _closure(thumbnails: list[np.ndarray], place: np.ndarray, most: int) -> tupl
     reach = COMPARABLE * float(np.median(distance))
     if distance[1] > reach:
         return None, None
-    near, repeated = (min(float(np.interp(part * spacing, place, distance)), reach) for part in (RETURNS, REPEATS))
+    near, repeated = (float(np.interp(part * spacing, place, distance)) for part in (RETURNS, REPEATS))
+    lag = max(round(len(thumbnails) / most), 1)  # frames a spacing
+    usual = float(np.quantile([flow(a, b) for a, b in zip(thumbnails, thumbnails[lag:])], 0.75))
+    near, repeated = min(max(near, usual), reach), min(repeated, reach)
     is_late = place >= LATE * place[-1]
     is_between = (place >= 0.2 * place[-1]) & ~is_late
     nearest = int(np.flatnonzero(is_late)[distance[is_late].argmin()])
     if distance[nearest] > near:
-        return False, None
+        return (None if distance[nearest] < min(UNSURE * near, reach) else False), None
     if distance[is_between].min() < max(ALIKE * distance[nearest], repeated / 2) or _goes_back(thumbnails, place, near):
         return None, None  # alike from several sides, or the way back
     if distance[nearest] <= repeated:
