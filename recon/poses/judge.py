@@ -75,9 +75,9 @@ def held_out_score(
     for fold in FOLDS:
         is_held = frames % EVERY == fold
         train = frames[~is_held]
-        splats, on_hull = _start(views[torch.from_numpy(~is_held)], seed)
+        splats, on_hull = start_short(views[torch.from_numpy(~is_held)], seed)
         has_hull &= on_hull
-        _fit(splats, rows, rgba, train, seed)
+        fit_short(splats, rows, rgba, train, seed)
         for k in frames[is_held]:
             held_out[:, k] = _compare(splats, rows[k], rgba[k])
         fitted += [_compare(splats, rows[k], rgba[k])[0] for k in train[:: EVERY - 1]]
@@ -90,7 +90,7 @@ def held_out_score(
     )
 
 
-def _start(views: Views, seed: int) -> tuple[Blob, bool]:
+def start_short(views: Views, seed: int) -> tuple[Blob, bool]:
     """Return splats to begin with, and whether they lie on the hull."""
     generator = torch.Generator().manual_seed(seed)
     if views.alphas is not None:
@@ -103,7 +103,8 @@ def _start(views: Views, seed: int) -> tuple[Blob, bool]:
     return blob.in_ball(views.cameras, NUM_SPLATS, generator, OPEN_SHARE), False
 
 
-def _fit(splats: Blob, rows: list[np.ndarray], rgba: np.ndarray, train: np.ndarray, seed: int) -> None:
+def fit_short(splats: Blob, rows: list[np.ndarray], rgba: np.ndarray, train: np.ndarray, seed: int) -> None:
+    """Fit splats, in place, to the frames `train` of premultiplied pictures [F,h,w,4] with their camera rows."""
     generator = np.random.default_rng(seed)
     order: list[int] = []
     for step in range(ITERATIONS):

@@ -1,0 +1,151 @@
+"""How well the frames of a clip agree with each other, in figures for each frame.
+
+Every figure is 0 (or high, in dB) where all frames are pictures of one solid under one light, whatever it looks like,
+so that one limit serves all subjects (verdict.py). Learned judges of consistency see it where there is none; these
+are measured on the pictures alone.
+
+Shapes: F frames of H x W pixels, brought down to h x w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recon.camera import Cameras
+from recon.consistency import motion
+from recon.consistency.bend import bend
+from recon.consistency.held_out import held_out
+from recon.consistency.silhouettes import MOST, outlines
+from recon.poses import blob
+from recon.poses.epipolar import sampson_px
+from recon.poses.types import Matches
+from recon.views import Views
+
+SIZE = 64  # pixels along the longer side at which everything is measured; 96 tells no more apart and costs twice
+REFERENCE = 256  # pixels: shifts and distances are given at this size
+INLIER_PX = 2.0  # at 256
+DEPTH_TOLERANCE = 0.05  # of half of what a picture shows
+FEWEST = 6  # frames
+
+
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """One value a frame; NaN where there was nothing to measure it with."""
+
+    held_out_db: np.ndarray
+    """Masked PSNR of renders from fits that had left the frame out."""
+    gap_db: np.ndarray
+    """How much better it is rendered from fits that had it."""
+    flexible_db: np.ndarray
+    """How many dB the held-out render gains when it may be bent and tinted."""
+    shift: np.ndarray
+    """How far it must be bent to fit, mean over the subject in pixels of 256."""
+    tint: np.ndarray
+    """How far its colours are shifted apart, by its brightness."""
+    gain: np.ndarray
+    """How far its brightness differs."""
+    worst: np.ndarray
+    """Difference from the render in the worst spot, that neither bending nor tinting mends."""
+    unexplained: np.ndarray
+    """Share of its mask outside the hull of the others."""
+    denied: np.ndarray
+    """Area that its mask takes from the others' masks, by a mask's area."""
+    off_epipolar: np.ndarray
+    """Share of its matches that lie more than 2 px of 256 beside their epipolar lines."""
+    depth_off: np.ndarray
+    """Share of its depth map that its neighbours see through."""
+    frozen: np.ndarray
+    """1 where it repeats the frame before though the camera moved on."""
+    jitter: np.ndarray
+    """How far its camera stands beside the middle of its neighbours, in steps."""
+    closure: float
+    """The step from the last frame to the first by the median step; NaN where the orbit is open."""
+
+    def __len__(self) -> int:
+        return len(self.shift)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """Return all that has one value a frame, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "closure"}
+
+
+def measure(
+    images: Float[Tensor, "f h w 3"],
+    alphas: Float[Tensor, "f h w"] | None,
+    cameras: Cameras,
+    *,
+    depths: Float[Tensor, "f h w"] | None = None,
+    matches: Matches | None = None,
+    seed: int = 0,
+) -> Consistency:
+    """Measure how well frames and cameras go together.
+
+    Images are sRGB in [0,1] with straight colour, depths z in the camera (0: nothing). Frames come in the order of the
+    clip; matches carry pixels of the images as given. Costs about 3 CPU-seconds for 32 frames of any size.
+    The same seed gives the same figures. Raises ValueError for fewer than 6 frames.
+    """
+    num = len(images)
+    if num < FEWEST:
+        raise ValueError(f"{num} frames cannot be held against each other; at least {FEWEST} are needed.")
+    views = blob.shrunk(Views(images, alphas, depths, cameras), SIZE)
+    rgba = blob.targets(views)
+    left_out, taken = held_out(views, seed=seed)
+    bends = [bend(drawn, frame) for drawn, frame in zip(left_out, rgba, strict=True)]
+    squares = np.array([b.squares for b in bends])
+    train = np.array([masked_square(a, b) for a, b in zip(taken, rgba, strict=True)])
+    still, _, tinted = decibels(squares).T
+    unknown = np.full(num, np.nan)
+    hulls = outlines(views) if alphas is not None and num <= MOST else None
+    change = motion.steps(rgba)
+    size = max(rgba.shape[1:3])
+    return Consistency(
+        held_out_db=still,
+        gap_db=decibels(train) - still,
+        flexible_db=tinted - still,
+        shift=REFERENCE / size * np.array([b.shift for b in bends]),
+        tint=np.array([b.tint for b in bends]),
+        gain=np.array([b.gain for b in bends]),
+        worst=np.array([b.worst for b in bends]),
+        unexplained=unknown if hulls is None else hulls.unexplained,
+        denied=unknown if hulls is None else hulls.denied,
+        off_epipolar=unknown if matches is None else _off_epipolar(matches, cameras),
+        depth_off=unknown if views.depths is None else _depth_off(views),
+        frozen=motion.frozen(change, cameras).astype(float),
+        jitter=motion.jitter(cameras),
+        closure=motion.closure(change, cameras),
+    )
+
+
+def decibels(squares: np.ndarray) -> np.ndarray:
+    """Return the PSNR of mean squared errors, at most 60 dB."""
+    return -10 * np.log10(np.maximum(squares, 1e-6))
+
+
+def masked_square(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the mean squared error of the colours where either picture [h,w,4] shows the subject."""
+    weight = np.maximum(a[..., 3], b[..., 3])
+    square = ((a[..., :3] - b[..., :3]) ** 2).mean(axis=-1)
+    return float((weight * square).sum() / max(weight.sum(), 1e-6))
+
+
+def _off_epipolar(matches: Matches, cameras: Cameras) -> np.ndarray:
+    """Return the share of every frame's matches that are no inliers; NaN for frames without matches."""
+    K = cameras.K.double().mean(dim=0).numpy()
+    distance = np.abs(sampson_px(matches, cameras.w2c.double().numpy(), K))
+    off = distance > INLIER_PX * max(cameras.height, cameras.width) / REFERENCE
+    frames = np.concatenate([matches.first, matches.second])
+    total = np.bincount(frames, minlength=len(cameras)).astype(float)
+    wrong = np.bincount(frames, weights=np.concatenate([off, off]), minlength=len(cameras))
+    return np.where(total > 0, wrong / np.maximum(total, 1), np.nan)
+
+
+def _depth_off(views: Views) -> np.ndarray:
+    assert views.depths is not None
+    _, half = blob.half_width(views.cameras)
+    inside = views.depths if views.alphas is None else torch.where(views.alphas > 0.9, views.depths, 0.0)
+    return motion.depth_violations(inside, views.cameras, DEPTH_TOLERANCE * half)
