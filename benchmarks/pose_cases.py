@@ -57,7 +57,7 @@ def load_case(name: str, data: Path) -> PoseCase:
 
 
 def plain(name: str, data: Path) -> Views:
-    """Return an orbit drawn anew in one colour under a lamp and a sky that stand still: shading and outline are left."""
+    """Return an orbit drawn anew in one colour under a lamp and sky that stand still: shading and outline are left."""
     views = orbit(name, data)
     mesh = trimesh.load(data / "orbits" / name / "mesh.ply", force="mesh")
     assert isinstance(mesh, trimesh.Trimesh)
