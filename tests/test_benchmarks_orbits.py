@@ -1,6 +1,9 @@
 """The table of the orbits: figures where they belong, and a page that keeps all the rest of itself."""
 
 import importlib.util
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -41,3 +44,10 @@ def test_the_origin_names_commit_processor_and_threads(orbits):
     assert orbits.commit().split()[0] in text
     assert orbits.processor() in text
     assert "2 threads" in text
+
+
+def test_processor_seconds_are_those_of_ended_processes(orbits):
+    before, start = orbits._processor_seconds(), time.process_time()
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    assert orbits._processor_seconds() - before > 0.05
+    assert time.process_time() - start < 0.05
