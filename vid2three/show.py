@@ -12,6 +12,7 @@ import trimesh
 from torch import Tensor
 
 from recon.camera import Cameras, resized
+from recon.masks import Masking
 from recon.mesh_render import base_color, render_mesh
 from recon.metrics import psnr, silhouette_iou
 from recon.render import Primitive, render
@@ -26,6 +27,7 @@ from vid2three.video import save_video
 NUM_COLUMNS = 8
 SIDES = ("front", "right", "back", "left")  # of Blender's views: right looks from +x
 TURNTABLE_FPS = 24
+MASKED_OUT = (1.0, 0.2, 0.9)  # behind a subject that was cut out: no subject is of this colour
 BATCH = 8  # cameras rendered at once: bounds the memory
 
 
@@ -65,6 +67,21 @@ def save_preview(path: Path, manifest: dict[str, Any], result: Result, measured:
 def save_clip_preview(path: Path, manifest: dict[str, Any], views: Views) -> None:
     """Write the contact sheet of a clip alone."""
     save_image(path, contact_sheet(_title(manifest), _subtitle(manifest), [_views_row(manifest, views)]))
+
+
+def save_mask_preview(path: Path, title: str, images: Tensor, masking: Masking) -> None:
+    """Write the contact sheet of masks: frames [F,H,W,3], the subject cut out, and alpha, with the reasons to doubt."""
+    chosen = _evenly(len(images), NUM_COLUMNS)
+    shown = images[chosen]
+    remarks = [*masking.notes[:3], "", "", ""]
+    rows = [Row(f"{len(images)} frames", remarks[0], _pictures(shown))]
+    if masking.alphas is not None:
+        covered = masking.alphas[chosen][..., None]
+        doubts = tuple(f"doubt {masking.frame_doubts[index]:.2f}" for index in chosen)
+        cut = shown * covered + (1 - covered) * torch.tensor(MASKED_OUT)
+        rows.append(Row("Subject", remarks[1], _pictures(cut), doubts))
+        rows.append(Row("Alpha", remarks[2], _pictures(covered.expand(-1, -1, -1, 3))))
+    save_image(path, contact_sheet(title, f"{masking.method}, doubt {masking.doubt:.2f}", rows))
 
 
 def save_turntable(path: Path, result: Result, num_frames: int, size: int) -> None:
@@ -109,6 +126,9 @@ def _title(manifest: dict[str, Any]) -> str:
 
 
 def _subtitle(manifest: dict[str, Any]) -> str:
+    if "poses" in manifest:
+        kind = "a video" if manifest["frames"]["kind"] == "video" else "photos"
+        return f"reconstructed from {kind}, confidence in the cameras {manifest['poses']['confidence']:.2f}"
     if "prompt" not in manifest:
         return "reconstructed from pictures with known cameras"
     return f"{manifest['weights']['name']}, seed {manifest['seed']}, AI-generated"
