@@ -35,9 +35,9 @@ from pose_cases import CASES, PoseCase, load_case
 from recon.camera import Cameras
 from recon.poses.compare import PoseErrors, compare
 from recon.poses.estimate import estimate
-from recon.poses.features import find_matches, joined
+from recon.poses.features import find_matches
 from recon.poses.flow import flow_matches
-from recon.poses.sfm import reconstruct
+from recon.poses.sfm import reconstruct, sources
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 MARKED = re.compile(r"(<!-- poses -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -93,8 +93,9 @@ def row(case: PoseCase, seed: int, with_sfm: bool) -> list[str]:
 
 
 def on_our_matches(case: PoseCase, seed: int) -> list[str]:
-    """Run both of COLMAP's mappers on SIFT and flow, as candidates are made."""
-    matches = joined([find_matches(case.images, case.alphas), flow_matches(case.images, case.alphas)])
+    """Run both of COLMAP's mappers on SIFT, and flow where that finds little."""
+    spots, followed = find_matches(case.images, case.alphas), flow_matches(case.images, case.alphas)
+    matches = sources(spots, followed, len(case.images))
     candidates = reconstruct(matches, *case.images.shape[:3], seed=seed)
     return [figures(compare(one.cameras, case.cameras, one.registered)) for one in candidates]
 

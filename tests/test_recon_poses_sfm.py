@@ -1,5 +1,8 @@
 """Cameras from matches by COLMAP: right on exact matches, quiet, tidy, the same twice, and empty where nothing is."""
 
+import signal
+import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 
 from recon.camera import Cameras, project
 from recon.poses.compare import compare
-from recon.poses.sfm import Kind, global_, incremental, reconstruct, verified
+from recon.poses.sfm import Kind, global_, incremental, reconstruct, sources, verified
 from recon.poses.types import Matches
 
 HEIGHT, WIDTH = 192, 256
@@ -114,3 +117,29 @@ def test_no_word_and_no_file_is_left(capfd, tmp_path, monkeypatch):
     assert global_(matches, 12, HEIGHT, WIDTH).registered.all()
     assert capfd.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_is_told_to_end_does_so_without_a_word(root):
+    code = """
+import os, signal
+from recon.poses.sfm import incremental
+from recon.poses.types import Matches
+import numpy as np
+none = np.zeros(0, np.int64)
+assert not incremental(Matches(none, none, np.zeros((0, 2)), np.zeros((0, 2))), 8, 64, 64).registered.any()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == -signal.SIGTERM
+    assert ended.stderr == ""
+
+
+def test_what_was_followed_helps_out_only_where_keypoints_are_few():
+    def between_neighbours(count: int) -> Matches:
+        frames = np.repeat(np.arange(7), count)
+        return Matches(frames, frames + 1, np.zeros((7 * count, 2)), np.zeros((7 * count, 2)))
+
+    followed = between_neighbours(50)
+    assert len(sources(between_neighbours(200), followed, 8)) == 7 * 200
+    assert len(sources(between_neighbours(60), followed, 8)) == 7 * 110
+    assert len(sources(between_neighbours(0), followed, 8)) == 7 * 50

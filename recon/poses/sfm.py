@@ -10,7 +10,9 @@ Shapes: F frames of H x W pixels, M matches.
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 
 from recon.camera import Cameras
+from recon.poses.features import joined
 from recon.poses.types import Candidate, Matches
 
 FOV_DEG = 45.0  # across the longer side, where nothing is known
@@ -30,6 +33,7 @@ FOV_LIMITS = (
 )  # from a long lens to a phone's widest main camera; a refined focal length beyond is a failure
 WORKING_SIZE = 512  # the longer side in which COLMAP's thresholds, made for photos, are 2 pixels of 256
 CELL = 0.003  # in longer sides: points of a frame that round to the same cell are one
+RICH = 130  # matches of keypoints between neighbours: spot 55, bunny 67, fuze 235
 FEWEST_MATCHES = 15  # of a pair of frames
 FEWEST_FRAMES = 5  # of a model
 START_ANGLE = 8.0  # degrees of triangulation in the first pair; neighbours on an orbit of 32 have 11
@@ -113,15 +117,23 @@ def verified(
     )
 
 
+def sources(spots: Matches, followed: Matches, num_frames: int) -> Matches:
+    """Choose what to reconstruct from: keypoints alone where neighbours share many, else what was followed as well.
+
+    Points followed by flow drift together, a few tenths of a pixel a frame, and no adjustment sees it. On a richly
+    textured orbit they lower AUC@5 from 90 to 76, on plainer ones they raise it from 47 to 66 (256 pixels).
+    """
+    near = spots.second - spots.first == 1
+    counts = np.bincount(spots.first[near], minlength=num_frames)[: num_frames - 1]
+    return spots if np.median(counts) >= RICH else joined([spots, followed])
+
+
 @contextmanager
 def _verified_database(
     matches: Matches, num_frames: int, height: int, width: int, fov_deg: float, seed: int
 ) -> Iterator[_Database]:
     """Write the matches into a database and let COLMAP fit a relative pose to each pair of frames."""
-    import pycolmap
-
-    pycolmap.logging.minloglevel = 3  # only what ends the process,
-    pycolmap.logging.logtostderr = True  # and that not into files in the temporary folder
+    pycolmap = _quiet_pycolmap()
     pycolmap.set_random_seed(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -135,6 +147,18 @@ def _verified_database(
         if len(matches):
             pycolmap.verify_matches(str(database.path), str(pairs), options)
         yield database
+
+
+def _quiet_pycolmap() -> Any:
+    """Import pycolmap without its messages, its log files and its handler that turns SIGTERM into a stack trace."""
+    before = signal.getsignal(signal.SIGTERM)
+    import pycolmap
+
+    if threading.current_thread() is threading.main_thread() and before is not None:
+        signal.signal(signal.SIGTERM, before)  # elsewhere Python may not, and the trace has to be borne
+    pycolmap.logging.minloglevel = 3  # only what ends the process,
+    pycolmap.logging.logtostderr = True  # and that not into files in the temporary folder
+    return pycolmap
 
 
 def _write(matches: Matches, num_frames: int, height: int, width: int, fov_deg: float, folder: Path) -> _Database:
