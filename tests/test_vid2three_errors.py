@@ -42,3 +42,7 @@ def test_a_type_error_is_a_bug():
 
 def test_a_sentence_stands_on_one_line():
     assert sentence(ValueError("one\n  two")) == "one two"
+
+
+def test_a_path_that_is_no_text_can_be_printed():
+    assert sentence(ValueError("There is no caf\udce9.mp4.")) == "There is no caf?.mp4."

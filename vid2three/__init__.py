@@ -1,4 +1,4 @@
-"""vid2three: a prompt, or pictures with known cameras, becomes a 3D asset that opens in Blender.
+"""vid2three: a prompt, a video or photos become a 3D asset that opens in Blender.
 
 Importing this costs nothing: each name below is fetched when it is first asked for.
 """

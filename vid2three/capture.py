@@ -18,6 +18,13 @@ from vid2three.run import StageFiles, sha256
 from vid2three.undistort import straight_intrinsics, undistorted
 
 
+def has_cameras(path: Path) -> bool:
+    """Say whether a path is a transforms.json or a folder that holds one."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in ("transforms.json", "transforms_train.json"))
+    return path.suffix.lower() == ".json"
+
+
 def load_views(path: Path) -> Views:
     """Read pictures with cameras, take the lens's distortion out, and check all of it.
 

@@ -35,6 +35,8 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--lods": "--mesh.lods",
     "--height-m": "--export.height-m",
     "--pivot": "--export.pivot",
+    "--num-frames": "--input.num-frames",
+    "--fov-deg": "--poses.fov-deg",
 }
 EnvFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Flat = tyro.conf.arg(name="")
@@ -126,16 +128,23 @@ class Generate:
 
 @dataclass(frozen=True)
 class Reconstruct:
-    """Pictures with known cameras to 3D asset: splats, mesh, preview, turntable."""
+    """A video, photos, or pictures with known cameras to 3D asset: splats, mesh, preview, turntable."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
-    """Folder with a transforms.json (NeRF, instant-ngp, nerfstudio) or the path of such a file."""
+    """Video that goes around a subject (mp4, mov, webm, gif, avi, mkv), folder of photos, folder with a transforms.json
+    (NeRF, instant-ngp, nerfstudio) or the path of such a file."""
     output: Output = None
-    """Run folder; named after the source's folder unless given."""
+    """Run folder; named after the source unless given."""
     seed: int = 0
     """Seed of the optimisation."""
     overwrite: bool = False
     """Replace another run in that folder; stages that would come out the same are kept."""
+    masks: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Masks of your own for a video or photos, one a frame, white where the subject is."""
+    no_mask: bool = False
+    """Keep the background; the same as --input.background keep."""
+    force: bool = False
+    """Go on with cameras that are not to be believed."""
     nerfstudio_env: EnvFolder = None
     """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
     presets: Annotated[Presets, Flat] = field(default_factory=Presets)
@@ -143,12 +152,19 @@ class Reconstruct:
     settings: Annotated[ReconstructConfig, Flat] = field(default_factory=ReconstructConfig)
 
     def run(self, report: Reporter) -> None:
+        if self.no_mask and self.masks is not None:
+            raise ValueError("--masks and --no-mask exclude each other; leave one of them out.")
+        settings = self.settings
+        if self.no_mask:
+            settings = dataclasses.replace(settings, input=dataclasses.replace(settings.input, background="keep"))
         made = vid2three.reconstruct(
             self.source,
             self.output,
-            self.settings,
+            settings,
             seed=self.seed,
             overwrite=self.overwrite,
+            masks=self.masks,
+            force=self.force,
             nerfstudio_env=self.nerfstudio_env,
             progress=report,
         )
@@ -277,7 +293,7 @@ def parse(argv: list[str]) -> Any:
         Union[tuple(choices)],  # type: ignore[arg-type]  # noqa: UP007
         args=argv,
         prog="vid2three",
-        description="A prompt, or pictures with known cameras, becomes a 3D asset that opens in Blender. "
+        description="A prompt, a video or photos become a 3D asset that opens in Blender. "
         f"make and reconstruct know short flags: {', '.join(f'{a} is {b}' for a, b in SHORT.items())}.",
         config=(tyro.conf.FlagCreatePairsOff,),
     )
@@ -377,7 +393,9 @@ class BarReporter(Reporter):
             return
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
-        note = "done before" if info.get("skipped") else f"{info['psnr']:.1f} dB" if "psnr" in info else None
+        note = (
+            "done before" if info.get("skipped") else f"{info['psnr']:.1f} dB" if "psnr" in info else info.get("doing")
+        )
         if "seconds" in info:  # the end of a stage: keep the total that it counted in
             total = self._bars.tasks[self._tasks[stage]].total or total
             step = total
@@ -396,7 +414,8 @@ def summary(run: Run) -> str:
     shown = [name for name in ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png") if name in files]
     stages = ", ".join(f"{name} {timings[name]:.1f} s" for name in run.manifest["stages"])
     peak = f", peak memory {timings['peak_memory_mb']} MiB" if timings["peak_memory_mb"] else ""
-    lines = [f"{run.folder}/", *(f"  {name:<14} {files[name]['bytes'] / 1024:9,.0f} KiB" for name in shown)]
+    folder = os.fsencode(run.folder).decode("utf-8", "replace")
+    lines = [f"{folder}/", *(f"  {name:<14} {files[name]['bytes'] / 1024:9,.0f} KiB" for name in shown)]
     return "\n".join([*lines, f"  {stages}; {timings['total']:.1f} s in all{peak}"])
 
 

@@ -15,20 +15,30 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from generator.config import GenerateConfig
-from recon.config import FitConfig, MeshConfig, NerfConfig
+from recon.config import FitConfig, MeshConfig, NerfConfig, PosesConfig
 
 Config = TypeVar("Config")
+MOST_PIXELS = 1.5e8  # of all chosen frames; about 2 GB as numbers
 
 
 @dataclass(frozen=True)
 class InputConfig:
-    """Pictures with cameras to views."""
+    """A video or pictures to views."""
 
     background: Literal["auto", "cut", "keep"] = "auto"
-    """cut takes a plain background away, keep leaves the pictures as they are, auto cuts where it is plain. Pictures
-    with an alpha channel are never touched."""
+    """cut takes the background away, keep leaves the pictures as they are, auto cuts where a subject stands out; with
+    given cameras, where the background is plain. Pictures with an alpha channel are never touched."""
     match: bool = True
     """Find depths of photos that keep their background by matching them with each other; they start the splats."""
+    num_frames: int = 36
+    """Frames that are chosen from a video or from photos without cameras, 16 to 64 as a rule; fewer where fewer are
+    good."""
+    max_size: int = 512
+    """Longer side of those frames in pixels; larger ones are shrunk."""
+    max_doubt: float = 0.5
+    """Masks that are doubted more are not used, and the background is kept, unless background is cut."""
+    min_confidence: float = 0.3
+    """Cameras that were estimated with less confidence are refused, unless --force is given."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +105,16 @@ class MakeConfig:
 
 @dataclass(frozen=True)
 class ReconstructConfig:
-    """Pictures with cameras to asset."""
+    """A video or pictures to asset."""
 
     method: Method = "splats"
     """What the mesh is taken from: Gaussian splats, or a signed distance field (NeuS), which is smoother."""
     backend: Backend = "own"
     """Who fits it: vid2three, or nerfstudio (splatfacto, nerfacto) in the environment that --nerfstudio-env names."""
     input: InputConfig = field(default_factory=InputConfig)
-    """Pictures with cameras to views."""
+    """A video or pictures to views."""
+    poses: PosesConfig = field(default_factory=PosesConfig)
+    """Frames to cameras, where none are given."""
     fit: FitConfig = field(default_factory=FitConfig)
     """Views to splats."""
     nerf: NerfConfig = field(default_factory=NerfConfig)
@@ -118,6 +130,7 @@ class ReconstructConfig:
 SECTIONS = {
     "generate": GenerateConfig,
     "input": InputConfig,
+    "poses": PosesConfig,
     "fit": FitConfig,
     "nerf": NerfConfig,
     "mesh": MeshConfig,
@@ -140,6 +153,22 @@ def load_config(default: Config, preset: str | None = None, file: Path | None = 
         if path is not None:
             default = _overlaid(default, _read_yaml(Path(path)), str(path.name))
     return default
+
+
+def check_input(config: InputConfig) -> None:
+    """Raise ValueError where no views can come of the settings."""
+    if not 8 <= config.num_frames <= 256:
+        raise ValueError(f"num_frames must lie between 8 and 256, not at {config.num_frames}.")
+    if not 64 <= config.max_size <= 4096:
+        raise ValueError(f"max_size must lie between 64 and 4096 pixels, not at {config.max_size}.")
+    if config.num_frames * config.max_size**2 > MOST_PIXELS:
+        raise ValueError(
+            f"{config.num_frames} frames of up to {config.max_size} pixels a side do not fit the memory; lower "
+            "num_frames or max_size."
+        )
+    for name in ("max_doubt", "min_confidence"):
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, not at {getattr(config, name)}.")
 
 
 def check_export(config: ExportConfig) -> None:

@@ -25,5 +25,5 @@ def is_users_mistake(error: BaseException) -> bool:
 
 
 def sentence(error: BaseException) -> str:
-    """Return an error's message on one line."""
-    return " ".join(str(error).split())
+    """Return an error's message on one line, with a mark for each byte of a path that is no text."""
+    return " ".join(str(error).split()).encode("utf-8", "replace").decode()

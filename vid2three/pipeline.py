@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from generator.config import GenerateConfig, TrainConfig
+from vid2three import footage_stages as footage
 from vid2three import stages
-from vid2three.capture import digest, load_views
-from vid2three.config import MakeConfig, ReconstructConfig
+from vid2three.capture import digest, has_cameras, load_views
+from vid2three.config import MakeConfig, ReconstructConfig, check_input
 from vid2three.convert import export
 from vid2three.nerfstudio import stages as nerfstudio
 from vid2three.nerfstudio.environment import Environment, find_environment
@@ -80,17 +81,57 @@ def reconstruct(
     *,
     seed: int = 0,
     overwrite: bool = False,
+    masks: Path | str | None = None,
+    force: bool = False,
     nerfstudio_env: Path | str | None = None,
     progress: Progress = no_progress,
 ) -> Run:
-    """Make an asset from pictures with cameras: a folder with transforms.json, or the path of such a JSON file.
+    """Make an asset from a video, from a folder of photos, or from pictures with cameras.
 
-    `nerfstudio_env` is the folder of a Python environment with nerfstudio, for the backend of that name.
+    `source` is a video file; a folder of photos of one subject, in the order of their names; a folder with a
+    transforms.json, or such a file. `masks` is a folder with a mask for each frame of a video or photo. Cameras that
+    were estimated and are not to be believed raise ValueError with the reasons, unless `force`. `nerfstudio_env` is the
+    folder of a Python environment with nerfstudio, for the backend of that name.
     """
     config = config or ReconstructConfig()
     source = Path(source)
     stages.check_seed(seed)
+    check_input(config.input)
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
+    if has_cameras(source):
+        return _with_cameras(source, output, config, seed, overwrite, masks, nerfstudio_env, progress)
+    masks = None if masks is None else Path(masks)
+    footage.check_source(source, masks, config.input)
+    environment = _environment(config, nerfstudio_env)
+    name = stages.source_name(source)
+    folder = Path(output) if output else Path(stages.slug(name))
+    pictures = {"name": name, "sha256": footage.digest(source)}
+    if masks is not None:
+        pictures["masks_sha256"] = footage.digest(masks)
+    arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
+    facts = {**stages.reconstructed_facts(name, footage.WORLD), **_backend(environment)}
+    run = open_run(folder, arguments, facts, overwrite=overwrite)
+    footage.frames(run, source, config.input, progress)
+    footage.masks(run, masks, config.input, progress)
+    footage.poses(run, config.poses, progress)
+    footage.check_poses(run, config.input.min_confidence, force)
+    footage.views(run, config.input, progress)
+    return _fitted(run, config, environment, progress)
+
+
+def _with_cameras(
+    source: Path,
+    output: Path | str | None,
+    config: ReconstructConfig,
+    seed: int,
+    overwrite: bool,
+    masks: Path | str | None,
+    nerfstudio_env: Path | str | None,
+    progress: Progress,
+) -> Run:
+    """Reconstruct from pictures whose cameras a transforms.json tells."""
+    if masks is not None:
+        raise ValueError("--masks goes with a video or photos; with a transforms.json, put alpha into the pictures.")
     views = load_views(source)
     environment = _environment(config, nerfstudio_env)
     name = stages.source_name(source)
@@ -99,6 +140,8 @@ def reconstruct(
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
     facts = {**stages.reconstructed_facts(name), **_backend(environment)}
     run = open_run(folder, arguments, facts, overwrite=overwrite)
+    for stage in footage.STAGES:
+        run.forget(stage)
     stages.views(run, views, config.input, progress)
     return _fitted(run, config, environment, progress)
 

@@ -44,6 +44,7 @@ from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.run import Progress, Run, StageFiles
+from vid2three.sources import printable
 from vid2three.video import enlarged, save_video
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
@@ -91,9 +92,11 @@ def default_folder(prompt: str, seed: int) -> Path:
 
 
 def source_name(source: Path) -> str:
-    """Return what to call a reconstruction: the folder that holds the pictures."""
+    """Return what to call a reconstruction: the folder that holds the pictures, or the video without its ending."""
     path = source.resolve()
-    return path.name if path.is_dir() else path.parent.name
+    if path.is_dir():
+        return printable(Path(path.name))
+    return printable(Path(path.parent.name if path.suffix.lower() == ".json" else path.stem))
 
 
 def generated_facts(prompt: str, caption: str, model: str) -> dict[str, Any]:
@@ -109,12 +112,12 @@ def generated_facts(prompt: str, caption: str, model: str) -> dict[str, Any]:
     }
 
 
-def reconstructed_facts(name: str) -> dict[str, Any]:
+def reconstructed_facts(name: str, world: str = INPUT_WORLD) -> dict[str, Any]:
     """Return what the manifest says about an asset that was reconstructed from somebody's pictures."""
     return {
         "name": slug(name),
         "provenance": {"ai_generated": False, "statement": "Reconstructed by vid2three from the input's pictures."},
-        "world": INPUT_WORLD,
+        "world": world,
         "versions": _versions(),
     }
 
@@ -161,7 +164,8 @@ def views(run: Run, loaded: Views, config: InputConfig, progress: Progress) -> N
             found = stereo.with_depths(found, lambda step, total: progress("views", step, total, {}))
         save_views(files, found, INPUT_WORLD)
 
-    run.stage("views", {"input": run.manifest["input"]["sha256"], "settings": asdict(config)}, [], work, progress)
+    settings = {"background": config.background, "match": config.match}
+    run.stage("views", {"input": run.manifest["input"]["sha256"], "settings": settings}, [], work, progress)
 
 
 def splats(run: Run, config: FitConfig, progress: Progress) -> None:
