@@ -35,7 +35,7 @@ NUM_SPLATS = 2500
 WARM_UP = 0.08  # share of the steps in which the splats learn alone
 REVIVE_AT = (0.08, 0.16, 0.24, 0.32, 0.4, 0.5, 0.6, 0.7)  # shares
 AVERAGE = 0.2  # last share of the steps over which the cameras are averaged
-TWISTS_FROM = 0.35  # share of the steps after which the frames of an orbit move on their own
+TWISTS_FROM = 0.45  # share of the steps after which frames of an orbit move alone: sooner, they bear its errors
 
 # What all frames share. Adam divides by the spread of the frames' gradients, which is far above their mean: so long
 # memories, and rates many times the steps that come of them.
@@ -47,10 +47,11 @@ PATH_RATE = 8e-3  # the same for cameras on no orbit, which have nothing else
 TWIST_DECAY = 0.3
 TWIST_MEMORY = (0.8, 0.95)
 TWIST_PULL = 0.002  # share of a twist that is lost each time its frame is seen
-MOST_ZOOM = 0.5  # largest change of the logarithm of the focal length
-ZOOM_PULL = 0.0005  # share of it that is lost in a step: where the pictures say nothing it stays
-MATCHES_WEIGHT = 1.0  # of matches that are all off by one scale, against what the pictures usually say
+MOST_ZOOM = 0.35  # largest change of the logarithm of the focal length
+ZOOM_PULL = 0.001  # share of it that is lost in a step: where the pictures say nothing it stays
+MATCHES_WEIGHT = 0.5  # of matches all off by one scale, against what pictures say; 1 spoils shiny subjects
 FRAMES_MARGIN = 2.0  # dB: smooth warps of 1.5 px of 256 give 1.1, a shake of 1 degree 15
+TIE = 0.3  # dB that mean nothing: flat valleys give as much by chance
 MATCHES_EVERY = 10  # steps after which the matches' gradient is taken anew
 
 Progress = Callable[[int, int, dict], None]
@@ -124,9 +125,7 @@ def refine(
     for name, some in tried.items():
         scores[name] = held_out_score(images, alphas, some, points=points, seed=seed)
     tried["start"] = cameras
-    # A frame that is held out has had its twist learned from it: to be kept, twists must win clearly.
-    handicap = {"start": 0.0, "orbit": 0.0, "frames": 0.0 if params is None else FRAMES_MARGIN}
-    kept: Kept = max(scores, key=lambda name: scores[name].held_out_psnr - handicap[name])
+    kept = _chosen(tried, scores, matches, FRAMES_MARGIN if params is not None else 0.0)
     best = tried[kept]
     turned, focal = _moved(best, cameras)
     facts = {
@@ -138,6 +137,22 @@ def refine(
     }
     new_params = params if params is None or kept == "start" else rigs.settled_params(rig)
     return Refined(best, new_params, kept, before, scores[kept], facts)
+
+
+def _chosen(
+    tried: dict[Kept, Cameras], scores: dict[Kept, JudgeScore], matches: Matches | None, frames_margin: float
+) -> Kept:
+    """Return which cameras to keep: the judge's, or in a tie with the start those that the matches fit better."""
+    # A frame that is held out has had its twist learned from it: to be kept, twists must win clearly.
+    handicap: dict[Kept, float] = {"start": 0.0, "orbit": 0.0, "frames": frames_margin}
+    best: Kept = max(scores, key=lambda name: scores[name].held_out_psnr - handicap[name])
+    ahead = scores[best].held_out_psnr - handicap[best] - scores["start"].held_out_psnr
+    if ahead > TIE:
+        return best
+    if best == "start" or matches is None or len(matches) == 0:
+        return "start"
+    off = {name: match_pull.pull(matches, rigs.from_cameras(tried[name])[0]).median_px for name in ("start", best)}
+    return best if off[best] < off["start"] else "start"
 
 
 def learn(

@@ -19,7 +19,7 @@ from recon.poses.rig import Rig
 from recon.poses.types import Matches
 
 SCALE = 2.0  # medians of the distance at which a match has lost half of its say
-LEAST, MOST = 0.4 / 256, 16 / 256  # bounds of that scale, by the longer side of the picture
+LEAST, MOST = 1.5 / 256, 16 / 256  # bounds of that scale, by the longer side of the picture
 
 
 @dataclass(frozen=True, eq=False)
