@@ -309,10 +309,10 @@ def table(rows: dict[str, dict[str, Figures]]) -> str:
 
 def placed(document: str, text: str) -> str:
     """Return the document with a text in its place."""
-    pattern = re.compile(r"(<!-- masks -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    pattern = re.compile(r"(<!-- masks -->).*?(<!-- end -->)", re.DOTALL)
     if not pattern.search(document):
         raise ValueError(f"{QUALITY} has no place for the table: <!-- masks --> and <!-- end -->.")
-    return pattern.sub(lambda match: match[1] + text + match[2], document)
+    return pattern.sub(lambda match: f"{match[1]}\n{text}\n{match[2]}", document)
 
 
 if __name__ == "__main__":

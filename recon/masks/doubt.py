@@ -14,7 +14,7 @@ from recon.masks.segment import Cut
 
 CURE = "Give your own masks with --masks FOLDER, or keep the background with --no-mask."
 DOUBTFUL = 0.5  # from here on the cure is named
-NO_SUBJECT = 0.75  # from here on, before a background that is not plain, nothing is cut
+NO_SUBJECT = 0.58  # from here on, before a background that is not plain, nothing is cut
 SMALL, LARGE = 0.01, 0.75  # of the picture that a subject covers
 
 
@@ -37,7 +37,7 @@ def doubts(cut: Cut, frames: np.ndarray, background_known: bool) -> tuple[float,
     alike = overlap(cut.subject_colors, cut.background_colors)
     frame_reasons = {
         "The subject runs out of the picture": _ramp(touching, 0.03, 0.25) * 0.9,
-        "The mask falls apart": _ramp(parts, 0.05, 0.4) * 0.6,
+        "The mask falls apart or has holes": _ramp(parts, 0.06, 0.3) * 0.9,
         "The masked area jumps": _ramp(jumps, 0.2, 0.9) * 0.8,
         "The outline does not follow edges of the picture": _ramp(-outline, -1.8, -0.9) * 0.7,
         "Colours and motion do not decide": _ramp(unsure, 0.12, 0.45) * 0.9,
@@ -74,11 +74,11 @@ def _on_border(mask: np.ndarray) -> float:
 
 
 def _beside_largest(mask: np.ndarray) -> float:
-    """Return the share of a mask that is not of its largest part."""
+    """Return the share of a mask, its holes filled, that is not of its largest part."""
     if not mask.any():
         return 0.0
     areas = np.bincount(np.asarray(ndimage.label(mask)[0]).ravel())[1:]  # type: ignore[index]
-    return float(1 - areas.max() / areas.sum())
+    return float(1 - areas.max() / np.asarray(ndimage.binary_fill_holes(mask)).sum())
 
 
 def _outline_on_edges(mask: np.ndarray, frame: np.ndarray) -> float:

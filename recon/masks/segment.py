@@ -24,6 +24,8 @@ SPREAD = 0.25  # mean difference between subject and background, where they diff
 ASTRAY = 0.05  # share of background pixels that differ for some other reason
 WEIGHT = 0.22  # of evidence against outline
 COLOR_BESIDE_BACKDROP, COLOR, PLACE = 0.35, 0.6, 0.6  # weights of what is less sure than a known background
+ENCLOSED = 1.0  # least evidence of what moving pixels enclose, where the background has less than half the texture
+HALF_TEXTURED = 0.5
 NUM_STEPS = 120  # of a cut
 FAINT = 0.02  # least noise of a backdrop: what it lets through, such as a black stand on black, is no subject
 SHADOW = -2.0  # evidence of a soft shadow on a backdrop
@@ -140,11 +142,21 @@ def plate_evidence(frames: np.ndarray, motion: Motion, masks: np.ndarray | None,
             frames[index], plates[index], differences[index] < max(0.03, 3 * noise), 1 / backdrop.DARKEST
         )
         evidence[index][shadow] = np.minimum(evidence[index][shadow], SHADOW * sureness[index][shadow])
+        within = enclosed(evidence[index] > 1) & (textured(plates[index]) < HALF_TEXTURED)
+        evidence[index][within] = np.maximum(evidence[index][within], ENCLOSED)
     false_alarms = float((evidence[:, rim] > 0).mean())
     evidence *= max(0.0, 1 - 2 * false_alarms)
     if masks is None:
         return np.maximum(evidence, -0.5 - 2 * np.stack([textured(plate) for plate in plates]))
     return evidence
+
+
+def enclosed(moving: np.ndarray) -> np.ndarray:
+    """Return what lies within what moves [h,w] bool: a subject's plain middle looks the same in many frames."""
+    closed = np.pad(moving, 1)
+    rounds = max(1, moving.shape[1] // 30)
+    closed = ndimage.binary_closing(closed, iterations=rounds)
+    return ndimage.binary_fill_holes(closed)[1:-1, 1:-1] & ~moving  # type: ignore[index]
 
 
 def color_evidence(
