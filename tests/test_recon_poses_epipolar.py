@@ -65,20 +65,20 @@ def outlines_of(params: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("elevation", "fov", "span"), [(15, 36, 1.0), (28, 50, -1.0), (-4, 40, 1.0)])
 def test_matches_tell_elevation_focal_length_and_direction(elevation: float, fov: float, span: float):
     truth = orbit_like(elevation, fov, span, pace_sin_1=4, roll=1)
-    best, other = fit_orbits(matched(truth, 0.5, 0.3), None, orbit.frame_times(NUM_FRAMES), HEIGHT, WIDTH)
+    best, other = fit_orbits(matched(truth, 0.2, 0.1), None, orbit.frame_times(NUM_FRAMES), HEIGHT, WIDTH)
     assert np.rad2deg(best.params[0]) == pytest.approx(elevation, abs=1.5)
     assert orbit.fov_deg(best.params[1]) == pytest.approx(fov, abs=4)
     assert best.params[2] == pytest.approx(span, abs=0.02)
-    assert np.rad2deg(best.params[orbit.INDEX["pace_sin_1"]]) == pytest.approx(4, abs=1)
+    assert np.rad2deg(best.params[orbit.INDEX["pace_sin_1"]]) == pytest.approx(4, abs=1.5)
     assert other.params[2] * span < 0
     assert best.cost < 0.8 * other.cost
-    assert best.inliers > 0.65
+    assert best.inliers > 0.85
     assert best.in_front > 0.99
 
 
 def test_outlines_alone_tell_an_orbit():
     truth = orbit_like(20, 45, -1.0, pace_sin_1=3)
-    prior = Prior(span=(1.0, 0.03))
+    prior = Prior(span=1.0)
     best, _ = fit_orbits(NO_MATCHES, outlines_of(truth), orbit.frame_times(NUM_FRAMES), HEIGHT, WIDTH, prior)
     assert np.rad2deg(best.params[0]) == pytest.approx(20, abs=1.5)
     assert best.params[2] == pytest.approx(-1, abs=0.03)

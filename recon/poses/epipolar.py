@@ -21,9 +21,10 @@ from recon.poses.silhouettes import frame_pairs, tangency_px
 from recon.poses.types import Matches
 
 SCALES = (8.0, 4.0, 2.0)  # pixels at a picture of 256: the loss's scale from stage to stage
+LOOSENESS = 8.0  # by which scales of what makes an orbit uneven are wider while it is searched for
 NUM_FINE = 3  # stages after those, each with the scale that the evidence itself shows
 REFERENCE = 256.0  # pixels of the longer side for which distances are given
-EVIDENCE = 400.0  # how many independent matches all of them together count as, against the prior
+EVIDENCE = 200.0  # how many independent matches all of them together count as, against the prior
 OUTLINE_EVIDENCE = 200.0  # the same for outlines
 MIN_MATCHES, MIN_PAIRS = 50, 10  # fewer say nothing
 REACH = 0.7  # of the camera's distance: how far from the axis a subject may reach
@@ -40,22 +41,24 @@ FREE = ("elevation", "log_focal", "span", "pace_sin_1", "pace_cos_1", "roll", "y
 
 @dataclass(frozen=True)
 class Prior:
-    """What is believed of an orbit before a frame was looked at: normal distributions."""
+    """What is believed of an orbit before a frame was looked at.
+
+    Elevation and field of view are normally distributed. All that makes an orbit uneven has Cauchy's distribution: most
+    cameras on an orbit hold to it exactly, and those that do not may be far off.
+    """
 
     elevation_deg: tuple[float, float] = (15.0, 25.0)
     """Mean and standard deviation."""
     fov_deg: tuple[float, float] = (38.0, 12.0)
     """Mean and standard deviation, across the longer side of the picture."""
-    span: tuple[float, float] | None = None
-    """Mean and standard deviation of the turns made, whichever the direction; None where nothing is known."""
-    pace_deg: float = 6.0
-    """Standard deviation of the azimuth's lead over an even pace."""
-    drift_deg: float = 3.0
-    """Standard deviation of changes of the elevation."""
-    zoom: float = 0.03
-    """Standard deviation of changes of the distance, as a share."""
-    turn_deg: float = 2.0
-    """Standard deviation of roll and yaw."""
+    span: float | None = None
+    """Turns made, whichever the direction; None where nothing is known."""
+    span_scale: float = 0.005
+    """Scale of the distribution about that."""
+    uneven_deg: float = 0.6
+    """Scale of the azimuth's lead over an even pace, of changes of elevation, and of roll and yaw."""
+    zoom: float = 0.01
+    """Scale of changes of the distance, as a share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,18 +155,16 @@ def fit_orbits(
     for start in _starts(prior):
         params, cost = start, np.inf
         for scale in SCALES:
-            params, cost = _descend(clip, few, params, prior, scale, FREE)
+            params, cost = _descend(clip, few, params, prior, scale, FREE, is_loose=True)
         found.append((cost, params))
     found.sort(key=lambda entry: entry[0])
     fits = []
     for sign in (1, -1):
         same = [params for _, params in found if np.sign(params[2]) == sign]
         if same:
-            params, _ = _descend(clip, few, same[0], prior, SCALES[-1], orbit.NAMES)
-            params, cost = _descend(clip, evidence, params, prior, SCALES[-1], orbit.NAMES)
-            for _ in range(NUM_FINE):
-                fine = [_noise(part, clip, params) for part in evidence]
-                params, _ = _descend(clip, evidence, params, prior, fine, orbit.NAMES)
+            # An uneven orbit and an even one: each may be the better of the two where the other is stuck.
+            both = [_finished(clip, few, evidence, start, prior) for start in (same[0], _evened(same[0]))]
+            params, cost = min(both, key=lambda entry: entry[1])
             inliers, in_front = _agreement(clip, matches, params)
             fits.append(OrbitFit(params, cost, inliers, in_front))
     return sorted(fits, key=lambda fit: fit.cost)
@@ -209,7 +210,7 @@ def _pairs(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _starts(prior: Prior) -> list[np.ndarray]:
-    spans = START_SPANS if prior.span is None else (prior.span[0],)
+    spans = START_SPANS if prior.span is None else (prior.span,)
     return [
         orbit.level_orbit(np.deg2rad(elevation), orbit.log_focal(fov), sign * span)
         for span in spans
@@ -243,6 +244,8 @@ def _descend(
     prior: Prior,
     scale: float | list[float],
     free: tuple[str, ...],
+    *,
+    is_loose: bool = False,
 ) -> tuple[np.ndarray, float]:
     """Take steps of Levenberg and Marquardt on the robust cost and the prior; return the parameters and the cost.
 
@@ -250,7 +253,7 @@ def _descend(
     the prior's share.
     """
     columns = np.array([orbit.INDEX[name] for name in free])
-    mean, sigma = _prior_vectors(prior, params)
+    belief = _belief(prior, params, is_loose)
     scales = scale if isinstance(scale, list) else [scale] * len(evidence)
     damping = 1e-3
     shifts = STEP * np.eye(orbit.NUM)[columns]
@@ -264,15 +267,16 @@ def _descend(
     def cost_of(residual: np.ndarray, at: np.ndarray) -> float:
         square = np.square(residual)
         data = (weights * square / (1 + square)).sum()
-        return float(data + 0.5 * np.square((at - mean) / sigma).sum()) / total
+        return float(data + belief.cost(at)) / total
 
     residual = residuals_of(params[None])[0]
     cost = cost_of(residual, params)
     for _ in range(STEPS):
         slopes = (residuals_of(params + shifts) - residual) / STEP  # free R
         trust = 2 * weights / np.square(1 + np.square(residual))
-        normal = (slopes * trust) @ slopes.T + np.diag(1 / sigma[columns] ** 2)
-        slope = (mean - params)[columns] / sigma[columns] ** 2 - (slopes * trust) @ residual
+        stiffness = belief.stiffness(params)[columns]
+        normal = (slopes * trust) @ slopes.T + np.diag(stiffness)
+        slope = stiffness * (belief.mean - params)[columns] - (slopes * trust) @ residual
         for _ in range(6):
             step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
             ahead = params.copy()
@@ -289,6 +293,23 @@ def _descend(
         if gain < 1e-5 * cost:
             break
     return params, cost
+
+
+def _finished(
+    clip: _Clip, few: list[_Matched | _Outlined], evidence: list[_Matched | _Outlined], params: np.ndarray, prior: Prior
+) -> tuple[np.ndarray, float]:
+    """Free all parameters, and let all evidence speak as exactly as it is; return the parameters and their cost."""
+    params, _ = _descend(clip, few, params, prior, SCALES[-1], orbit.NAMES)
+    params, cost = _descend(clip, evidence, params, prior, SCALES[-1], orbit.NAMES)
+    for _ in range(NUM_FINE):
+        fine = [_noise(part, clip, params) for part in evidence]
+        params, _ = _descend(clip, evidence, params, prior, fine, orbit.NAMES)
+    return params, cost
+
+
+def _evened(params: np.ndarray) -> np.ndarray:
+    """Return the even, level orbit nearest to another."""
+    return orbit.level_orbit(*params[:3])
 
 
 def _noise(part: _Matched | _Outlined, clip: _Clip, params: np.ndarray) -> float:
@@ -308,20 +329,44 @@ def _bounded(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.clip(values, low[columns], high[columns])
 
 
-def _prior_vectors(prior: Prior, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means and standard deviations [P]; the span keeps the direction of the parameters."""
+@dataclass(frozen=True, eq=False)
+class _Belief:
+    """A prior as vectors [P]."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    is_heavy: np.ndarray
+    """Bool, whether Cauchy's."""
+
+    def cost(self, params: np.ndarray) -> float:
+        """Return minus the logarithm of the prior, up to a constant."""
+        square = np.square((params - self.mean) / self.scale)
+        return float(0.5 * np.where(self.is_heavy, np.log1p(square), square).sum())
+
+    def stiffness(self, params: np.ndarray) -> np.ndarray:
+        """Return [P]: the weight of each squared distance that has the cost's slope here."""
+        square = np.square((params - self.mean) / self.scale)
+        return np.where(self.is_heavy, 1 / (1 + square), 1.0) / np.square(self.scale)
+
+
+def _belief(prior: Prior, params: np.ndarray, is_loose: bool) -> _Belief:
+    """Lay a prior out; the span keeps the direction of the parameters.
+
+    A loose one is normal all over and wide: it lets a search leave an even orbit.
+    """
     fov, spread = prior.fov_deg
-    pace, drift, turn = np.deg2rad([prior.pace_deg, prior.drift_deg, prior.turn_deg])
-    direction = 1.0 if params[2] >= 0 else -1.0
-    span, loose = (params[2], 10.0) if prior.span is None else (direction * prior.span[0], prior.span[1])
     elevation, slack = np.deg2rad(prior.elevation_deg)
-    focal_slack = orbit.log_focal(fov) - orbit.log_focal(fov + spread)
-    mean = np.zeros(orbit.NUM)
-    mean[:3] = elevation, orbit.log_focal(fov), span
-    sigma = np.array(
-        [slack, focal_slack, loose, *[pace] * 2, *[pace / 2] * 2, turn, turn, *[drift] * 3, *[prior.zoom] * 3]
-    )
-    return mean, sigma
+    mean, scale = np.zeros(orbit.NUM), np.full(orbit.NUM, np.deg2rad(prior.uneven_deg))
+    mean[:2] = elevation, orbit.log_focal(fov)
+    scale[:2] = slack, orbit.log_focal(fov) - orbit.log_focal(fov + spread)
+    scale[[name.startswith("zoom") for name in orbit.NAMES]] = prior.zoom
+    if prior.span is None:
+        mean[2], scale[2] = params[2], 10.0
+    else:
+        mean[2], scale[2] = np.copysign(prior.span, params[2]), prior.span_scale
+    if is_loose:
+        scale[2:] *= LOOSENESS
+    return _Belief(mean, scale, (np.arange(orbit.NUM) >= 2) & (not is_loose))
 
 
 def _agreement(clip: _Clip, matches: Matches, params: np.ndarray) -> tuple[float, float]:

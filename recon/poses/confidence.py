@@ -1,0 +1,77 @@
+"""How far to believe estimated cameras, and why not.
+
+Each figure that can betray wrong cameras gives a share of belief, 1 where it is as it should be, falling to 0 on a
+ramp; the confidence is their product. Neither the number of registered frames nor a small residual proves anything:
+wrong orbits have reached both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+WARN = 0.8  # belief below which a figure is a reason
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The figures; None where one does not apply."""
+
+    held_out_psnr: float
+    """dB of frames left out of a short fit, over the subject."""
+    drop: float
+    """dB from the frames fitted to those left out."""
+    silhouette_iou: float | None
+    """Of those frames' renders with their masks."""
+    inliers: float | None
+    """Share of all matches within 2 pixels (at 256) of their epipolar lines."""
+    mirror_margin_db: float | None
+    """How many dB the orbit in the other direction is behind."""
+    mirror_cost_ratio: float | None
+    """Its cost by the best one's."""
+    agreement_deg: float | None
+    """Median angle between relative rotations here and by another method."""
+    fov_deg: float
+    """Field of view across the longer side."""
+    registered: float
+    """Share of the frames with a camera."""
+    span_deg: float
+    """Azimuth covered."""
+    largest_gap_deg: float
+    """Between neighbouring azimuths."""
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return the figures rounded, for a manifest."""
+        return {key: None if value is None else round(value, 3) for key, value in asdict(self).items()}
+
+
+def believe(evidence: Evidence) -> tuple[float, tuple[str, ...]]:
+    """Return the confidence, 0 to 1, and a sentence for each figure that lowers it clearly."""
+    confidence, reasons = 1.0, []
+    for value, bad, good, sentence in _ramps(evidence):
+        if value is None:
+            continue
+        share = min(max((value - bad) / (good - bad), 0.0), 1.0)
+        confidence *= share
+        if share < WARN:
+            reasons.append(sentence)
+    return confidence, tuple(reasons)
+
+
+def _ramps(e: Evidence) -> list[tuple[float | None, float, float, str]]:
+    """Return value, where belief is 0, where it is 1, and what to say in between."""
+    return [
+        (e.held_out_psnr, 10.0, 18.0, f"Frames left out come out wrong: {e.held_out_psnr:.1f} dB."),
+        (e.drop, 6.0, 2.5, f"Frames left out are {e.drop:.1f} dB worse than those fitted: the frames do not agree."),
+        (e.silhouette_iou, 0.7, 0.9, f"Outlines left out agree by {e.silhouette_iou or 0:.2f} only."),
+        (e.inliers, 0.15, 0.5, f"Only {100 * (e.inliers or 0):.0f} % of the matches obey the cameras."),
+        (
+            e.mirror_margin_db,
+            -0.5,
+            0.5,
+            "The opposite direction explains the frames as well: the subject may be inside out.",
+        ),
+        (e.registered, 0.3, 0.9, f"Only {100 * e.registered:.0f} % of the frames found a camera."),
+        (e.fov_deg, 8.0, 15.0, f"A field of view of {e.fov_deg:.0f} degrees is unusual."),
+        (e.fov_deg, 95.0, 80.0, f"A field of view of {e.fov_deg:.0f} degrees is unusual."),
+    ]

@@ -1,0 +1,270 @@
+"""Where the cameras of a clip stood: several answers, one judge.
+
+An orbit found from matches and outlines (epipolar.py), both its directions, and structure from motion (sfm.py) each
+give cameras in their own way and fail in their own way. A short fit that leaves frames out scores all of them alike
+(judge.py); the best are learned on together with splats (joint.py), the judge decides again, and what is left of doubt
+is said (confidence.py).
+
+Shapes: F frames of H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from recon.camera import Cameras
+from recon.config import PosesConfig
+from recon.poses import joint, orbit, sfm
+from recon.poses.closure import looks_closed
+from recon.poses.confidence import Evidence, believe
+from recon.poses.epipolar import INLIER, REFERENCE, OrbitFit, Prior, fit_orbits, sampson_px
+from recon.poses.features import find_matches, joined
+from recon.poses.flow import flow_matches
+from recon.poses.gauge import settle, sweep
+from recon.poses.judge import JudgeScore, held_out_score
+from recon.poses.silhouettes import outermost_points
+from recon.poses.types import Candidate, Matches, PoseEstimate
+
+FEWEST_FRAMES = 8
+FOLLOWED = 30  # matches from each frame to the next from which on optical flow alone is believed
+GIVEN_FOV_SPREAD = 1.0  # degrees, of a field of view that was given
+RIVAL_DB = 1.5  # a runner-up no farther behind is refined too
+STEPS = ("matches", "orbit", "structure from motion", "judge", "refine", "done")
+
+Progress = Callable[[int, int, dict], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    candidate: Candidate
+    score: JudgeScore
+    params: np.ndarray | None
+    """Of the orbit, where it is one."""
+
+    @property
+    def rating(self) -> float:
+        """dB of frames held out; frames without a camera count as 0."""
+        return self.score.held_out_psnr * float(self.candidate.registered.float().mean())
+
+
+def estimate(
+    images: Float[Tensor, "f h w 3"],
+    alphas: Float[Tensor, "f h w"] | None,
+    config: PosesConfig | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> PoseEstimate:
+    """Estimate the camera of every frame of a clip that goes round one subject, or of photos of a scene.
+
+    Images are sRGB in [0,1], with the subject's alphas where they are known (without, structure from motion does most
+    of the work). Frames in order help, since neighbours are followed from one to the next. About 45 CPU seconds for 32
+    frames of 256 pixels. The same seed gives the same cameras. `progress(step, total, facts)` is called at each step.
+    Raises ValueError for fewer than 8 frames or frames in which nothing can be matched.
+    """
+    config = config or PosesConfig()
+    num, height, width = images.shape[:3]
+    if num < FEWEST_FRAMES:
+        raise ValueError(f"{num} frames are too few to find their cameras; give {FEWEST_FRAMES} or more.")
+    tell = _reporter(progress)
+    tell("matches")
+    is_closed = looks_closed(images, alphas)
+    followed = flow_matches(images, alphas, is_loop=is_closed)
+    spots = find_matches(images, alphas)
+    matches = followed if _is_followed(followed, num) else joined([followed, spots])
+
+    tell("orbit", matches=len(matches), closed=is_closed)
+    fits = _orbits(matches, alphas, num, height, width, _prior(config, is_closed, height, width), seed)
+    found = [_orbit_candidate(fit, num, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
+    tell("structure from motion")
+    fov = config.fov_deg or sfm.FOV_DEG
+    points = sfm.sources(spots, followed, num)
+    found += [(placed, None) for placed in sfm.reconstruct(points, num, height, width, fov_deg=fov, seed=seed)]
+    found = [(candidate, params) for candidate, params in found if int(candidate.registered.sum()) >= FEWEST_FRAMES]
+    if not found:
+        raise ValueError(
+            f"Nothing can be followed through the {num} frames, so their cameras cannot be found. Film slowly around a "
+            "subject that fills the picture, in even light."
+        )
+    tell("judge", candidates=[candidate.name for candidate, _ in found])
+    scored = sorted((_judged(images, alphas, *pair, seed) for pair in found), key=lambda entry: -entry.rating)
+    tell("refine", best=scored[0].candidate.name)
+    close = [entry for entry in scored[:2] if entry.rating > scored[0].rating - RIVAL_DB]
+    refined = [_refined(images, alphas, entry, matches, seed) for entry in close]
+    best = max(refined, key=lambda entry: entry.rating)
+    estimated = _settled(images, alphas, best, scored, refined, matches, fits)
+    tell("done")
+    return estimated
+
+
+def _prior(config: PosesConfig, is_closed: bool, height: int, width: int) -> Prior:
+    prior = Prior(span=1.0 if is_closed else None)
+    if config.fov_deg is None:
+        return prior
+    across = config.fov_deg  # horizontal
+    if height > width:
+        across = float(np.rad2deg(2 * np.arctan(np.tan(np.deg2rad(across) / 2) * height / width)))
+    return replace(prior, fov_deg=(across, GIVEN_FOV_SPREAD))
+
+
+def _is_followed(matches: Matches, num: int) -> bool:
+    """Return whether nearly every frame has enough matches with the next."""
+    counts = np.zeros(num, int)
+    np.add.at(counts, matches.first[matches.second == matches.first + 1], 1)
+    return float(np.quantile(counts[:-1], 0.1)) >= FOLLOWED
+
+
+def _orbits(
+    matches: Matches, alphas: Tensor | None, num: int, height: int, width: int, prior: Prior, seed: int
+) -> list[OrbitFit]:
+    outlines = None if alphas is None else outermost_points(alphas)
+    try:
+        return fit_orbits(matches, outlines, orbit.frame_times(num), height, width, prior, seed=seed)
+    except ValueError:  # too little to go by; structure from motion may still place some
+        return []
+
+
+def _orbit_candidate(fit: OrbitFit, num: int, height: int, width: int, name: str) -> tuple[Candidate, np.ndarray]:
+    facts = {
+        "cost": round(fit.cost, 4),
+        "inliers": round(fit.inliers, 3),
+        "elevation_deg": round(float(np.rad2deg(fit.params[0])), 2),
+        "turns": round(float(fit.params[2]), 3),
+        "in_front": round(fit.in_front, 3),
+    }
+    focal = orbit.focal_px(fit.params, height, width)
+    K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).float()
+    w2c = torch.from_numpy(orbit.poses(fit.params, orbit.frame_times(num))).float()
+    cameras = Cameras(K.repeat(num, 1, 1), w2c, height, width)
+    return Candidate(name, cameras, torch.ones(num, dtype=torch.bool), None, facts), fit.params
+
+
+def _judged(
+    images: Tensor, alphas: Tensor | None, candidate: Candidate, params: np.ndarray | None, seed: int
+) -> _Scored:
+    placed = candidate.registered
+    some = None if alphas is None else alphas[placed]
+    score = held_out_score(images[placed], some, candidate.cameras[placed], points=candidate.points, seed=seed)
+    return _Scored(candidate, score, params)
+
+
+def _refined(images: Tensor, alphas: Tensor | None, entry: _Scored, matches: Matches, seed: int) -> _Scored:
+    """Return the candidate with cameras that were learned on, where the judge likes them better."""
+    candidate, placed = entry.candidate, entry.candidate.registered
+    some = None if alphas is None else alphas[placed]
+    result = joint.refine(
+        images[placed],
+        some,
+        candidate.cameras[placed],
+        params=entry.params,
+        points=candidate.points,
+        matches=_among(matches, placed),
+        seed=seed,
+    )
+    K, w2c = candidate.cameras.K.clone(), candidate.cameras.w2c.clone()
+    K[placed], w2c[placed] = result.cameras.K, result.cameras.w2c
+    cameras = Cameras(K, w2c, candidate.cameras.height, candidate.cameras.width)
+    facts = {**candidate.facts, "refined": {"kept": result.kept, **result.facts}}
+    return _Scored(replace(candidate, cameras=cameras, facts=facts), result.after, result.params)
+
+
+def _among(matches: Matches, placed: Tensor) -> Matches:
+    """Return the matches between placed frames, counted among those."""
+    known = placed.numpy()
+    number = np.cumsum(known) - 1
+    kept = known[matches.first] & known[matches.second]
+    first, second = number[matches.first[kept]], number[matches.second[kept]]
+    return Matches(first, second, matches.xy_first[kept], matches.xy_second[kept])
+
+
+def _settled(
+    images: Tensor,
+    alphas: Tensor | None,
+    best: _Scored,
+    scored: list[_Scored],
+    refined: list[_Scored],
+    matches: Matches,
+    fits: list[OrbitFit],
+) -> PoseEstimate:
+    """Put the best cameras into the frame of the estimate and say how far to believe them."""
+    candidate, placed = best.candidate, best.candidate.registered
+    cameras, points = settle(candidate.cameras, placed, images, alphas, candidate.points)
+    round_it = sweep(cameras[placed])
+    some = _among(matches, placed)
+    K = cameras.K[placed].double()
+    distance = (
+        sampson_px(some, cameras.w2c[placed].double().numpy(), K.mean(dim=0).numpy()) if len(some) else np.ones(0)
+    )
+    pixel = max(cameras.height, cameras.width) / REFERENCE
+    focal_share = float(K[:, 0, 0].median()) / max(cameras.height, cameras.width)
+    others = [entry for entry in scored if entry.candidate.name != candidate.name]
+    evidence = Evidence(
+        held_out_psnr=best.score.held_out_psnr,
+        drop=best.score.drop,
+        silhouette_iou=None if alphas is None else best.score.silhouette_iou,
+        inliers=float((np.abs(distance) < INLIER * pixel).mean()) if len(distance) else None,
+        mirror_margin_db=_mirror_margin(best, scored),
+        mirror_cost_ratio=fits[1].cost / max(fits[0].cost, 1e-9) if len(fits) == 2 else None,
+        agreement_deg=_agreement(candidate, others),
+        fov_deg=orbit.fov_deg(np.log(focal_share)),
+        registered=float(placed.float().mean()),
+        span_deg=round_it.span_deg,
+        largest_gap_deg=round_it.largest_gap_deg,
+    )
+    confidence, reasons = believe(evidence)
+    facts: dict[str, Any] = {
+        **evidence.as_facts(),
+        "elevation_deg": round(round_it.elevation_deg, 2),
+        "elevation_range_deg": [round(value, 2) for value in round_it.elevation_range_deg],
+        "candidates": {entry.candidate.name: _facts(entry) for entry in [*scored, *refined]},
+    }
+    return PoseEstimate(cameras, placed, points, candidate.name, confidence, reasons, facts)
+
+
+def _facts(entry: _Scored) -> dict[str, Any]:
+    iou = entry.score.silhouette_iou
+    return {
+        **entry.candidate.facts,
+        "registered": int(entry.candidate.registered.sum()),
+        "held_out_psnr": round(entry.score.held_out_psnr, 2),
+        "drop": round(entry.score.drop, 2),
+        "silhouette_iou": None if np.isnan(iou) else round(iou, 4),
+    }
+
+
+def _mirror_margin(best: _Scored, scored: list[_Scored]) -> float | None:
+    """Return how many dB an orbit in the other direction is behind, where the best is one."""
+    if best.params is None:
+        return None
+    rivals = [e.rating for e in scored if e.params is not None and e.params[2] * best.params[2] < 0]
+    return best.rating - max(rivals) if rivals else None
+
+
+def _agreement(candidate: Candidate, others: list[_Scored]) -> float | None:
+    """Return the median angle, in degrees, between relative rotations here and in the best answer of another kind."""
+    kind = candidate.name.startswith("sfm")
+    for other in others:
+        both = candidate.registered & other.candidate.registered
+        if other.candidate.name.startswith("sfm") == kind or int(both.sum()) < FEWEST_FRAMES:
+            continue
+        ours, theirs = candidate.cameras.w2c[both, :3, :3], other.candidate.cameras.w2c[both, :3, :3]
+        first, second = torch.triu_indices(len(ours), len(ours), offset=1)
+        a, b = (r[second] @ r[first].transpose(1, 2) for r in (ours, theirs))
+        trace = torch.einsum("pij,pij->p", a, b)
+        return float(torch.rad2deg(torch.acos(((trace - 1) / 2).clamp(-1, 1))).median())
+    return None
+
+
+def _reporter(progress: Progress | None) -> Callable[..., None]:
+    def tell(step: str, **facts: Any) -> None:
+        if progress is not None:
+            progress(STEPS.index(step), len(STEPS) - 1, {"step": step, **facts})
+
+    return tell

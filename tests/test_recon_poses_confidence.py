@@ -1,0 +1,70 @@
+"""What is believed of cameras, and whether a clip ends where it began."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from recon.poses.closure import looks_closed
+from recon.poses.confidence import Evidence, believe
+
+GOOD = Evidence(
+    held_out_psnr=31.0,
+    drop=1.2,
+    silhouette_iou=0.98,
+    inliers=0.95,
+    mirror_margin_db=9.0,
+    mirror_cost_ratio=3.0,
+    agreement_deg=1.0,
+    fov_deg=40.0,
+    registered=1.0,
+    span_deg=360.0,
+    largest_gap_deg=12.0,
+)
+
+
+def test_good_figures_are_believed_without_a_reason():
+    assert believe(GOOD) == (1.0, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"held_out_psnr": 11.0}, "come out wrong"),
+        ({"drop": 5.5}, "do not agree"),
+        ({"silhouette_iou": 0.72}, "Outlines"),
+        ({"inliers": 0.2}, "matches"),
+        ({"mirror_margin_db": 0.0}, "inside out"),
+        ({"registered": 0.4}, "found a camera"),
+        ({"fov_deg": 9.0}, "field of view"),
+        ({"fov_deg": 93.0}, "field of view"),
+    ],
+)
+def test_each_figure_alone_can_take_belief_away(change: dict[str, float], word: str):
+    confidence, reasons = believe(replace(GOOD, **change))
+    assert confidence <= 0.5
+    assert len(reasons) == 1
+    assert word in reasons[0]
+
+
+def test_figures_that_do_not_apply_change_nothing():
+    rest = replace(GOOD, silhouette_iou=None, inliers=None, mirror_margin_db=None, agreement_deg=None)
+    assert believe(rest) == (1.0, ())
+
+
+def drum(azimuths: torch.Tensor) -> torch.Tensor:
+    """Draw a drum with a soft pattern all round it, as it turns: float [F,24,32,3]."""
+    across = torch.asin((torch.arange(32) - 15.5) / 16)
+    angle = across + azimuths[:, None]
+    grey = 0.5 + 0.2 * torch.sin(angle) + 0.15 * torch.cos(2 * angle + 1) + 0.1 * torch.sin(3 * angle)
+    return grey[:, None, :, None].expand(-1, 24, -1, 3)
+
+
+def test_a_whole_turn_looks_closed_and_a_part_of_one_does_not():
+    whole = torch.arange(24) / 24 * 2 * torch.pi
+    assert looks_closed(drum(whole), None)
+    assert not looks_closed(drum(0.6 * whole), None)
+
+
+def test_a_few_frames_are_never_called_closed():
+    assert not looks_closed(torch.zeros(4, 8, 8, 3), None)
