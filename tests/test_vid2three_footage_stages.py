@@ -5,7 +5,6 @@ Cameras come from a stand-in that knows them: here is tested what the walk does 
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,7 +69,7 @@ def estimates(monkeypatch, orbit) -> SimpleNamespace:
         facts = {"elevation_deg": 15.0}
         return PoseEstimate(orbit.cameras, told.registered, None, "orbit", told.confidence, told.reasons, facts)
 
-    monkeypatch.setitem(sys.modules, "recon.poses.estimate", SimpleNamespace(estimate=estimate))
+    monkeypatch.setattr(stages, "estimate", estimate)
     return told
 
 

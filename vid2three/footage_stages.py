@@ -20,6 +20,7 @@ from recon import stereo
 from recon.camera import Cameras
 from recon.config import PosesConfig
 from recon.masks import Masking, background_colors, estimate_alphas, unmixed
+from recon.poses.estimate import estimate
 from recon.poses.types import PoseEstimate
 from recon.views import Views
 from vid2three.capture import save_views
@@ -120,8 +121,6 @@ def poses(run: Run, config: PosesConfig, progress: Progress) -> None:
     seed = run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
-        from recon.poses.estimate import estimate
-
         images, _ = _load_frames(run)
         found = estimate(images, _load_masks(run), config, seed=seed, progress=partial(_report_poses, progress))
         _save_json(files, "poses.json", _as_json(found))
