@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 
 from recon.masks import estimate_alphas
@@ -49,8 +50,8 @@ def clouds(width=WIDTH):
     return np.clip(0.5 + 0.15 * picture / picture.std(), 0, 1).astype(np.float32)
 
 
-def gradient():
-    v, u = np.mgrid[:HEIGHT, :WIDTH] / HEIGHT
+def gradient(height=HEIGHT, width=WIDTH):
+    v, u = np.mgrid[:height, :width] / height
     return np.stack([0.6 + 0.3 * v, 0.8 - 0.1 * u**2, 0.9 - 0.2 * v * u], -1)
 
 
@@ -156,3 +157,19 @@ def test_refined_edges_are_the_true_alphas_of_a_mask_of_half_the_size(blob):
     assert found.shape == (HEIGHT, WIDTH)
     assert float(np.abs(found - alphas[0])[edge].mean()) < 0.12
     assert float(np.abs(found - alphas[0]).mean()) < 0.01
+
+
+def test_renders_on_a_gradient_give_back_their_alpha(shared_data):
+    files = sorted((shared_data / "orbits/fuze/train").glob("*.png"))[::8]
+    rgba = np.stack([np.asarray(Image.open(file)) for file in files]).astype(np.float32) / 255
+    behind = gradient(256, 256)
+    masking = estimate_alphas(laid((rgba[..., :3], rgba[..., 3]), behind))
+    assert ious(masking, rgba[..., 3]).min() > 0.98
+    assert masking.doubt < 0.2
+
+
+@pytest.mark.slow
+def test_photographs_of_a_whole_room_are_not_cut(shared_data):
+    files = sorted((shared_data / "captures/fox/images").glob("*.jpg"))[::2]
+    photos = np.stack([np.asarray(Image.open(file)) for file in files]).astype(np.float32) / 255
+    assert estimate_alphas(torch.from_numpy(photos)).alphas is None
