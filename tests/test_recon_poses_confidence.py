@@ -31,13 +31,14 @@ def test_good_figures_are_believed_without_a_reason():
     ("change", "word"),
     [
         ({"held_out_psnr": 11.0}, "come out wrong"),
-        ({"drop": 5.5}, "do not agree"),
-        ({"silhouette_iou": 0.72}, "Outlines"),
-        ({"inliers": 0.2}, "matches"),
+        ({"drop": 8.0}, "do not agree"),
+        ({"silhouette_iou": 0.7}, "Outlines"),
+        ({"inliers": 0.15}, "matches"),
         ({"mirror_margin_db": 0.0}, "inside out"),
+        ({"mirror_cost_ratio": 1.01}, "direction"),
         ({"registered": 0.4}, "found a camera"),
-        ({"fov_deg": 9.0}, "field of view"),
-        ({"fov_deg": 93.0}, "field of view"),
+        ({"fov_deg": 9.0}, "narrow"),
+        ({"fov_deg": 93.0}, "wide"),
     ],
 )
 def test_each_figure_alone_can_take_belief_away(change: dict[str, float], word: str):
@@ -45,6 +46,12 @@ def test_each_figure_alone_can_take_belief_away(change: dict[str, float], word: 
     assert confidence <= 0.5
     assert len(reasons) == 1
     assert word in reasons[0]
+
+
+def test_a_part_of_an_orbit_is_told_but_not_refused():
+    confidence, reasons = believe(replace(GOOD, span_deg=120.0, largest_gap_deg=240.0))
+    assert confidence >= 0.6
+    assert "120 degrees" in reasons[0]
 
 
 def test_figures_that_do_not_apply_change_nothing():

@@ -52,7 +52,7 @@ def true_orbit() -> np.ndarray:
 
 
 def on(params: np.ndarray) -> Cameras:
-    return rigs.to_cameras(rigs.from_orbit(params, NUM, HEIGHT, WIDTH))
+    return rigs.to_cameras(rigs.from_orbit(params, orbit.frame_times(NUM), HEIGHT, WIDTH))
 
 
 def rotation_error(cameras: Cameras, truth: Cameras) -> float:
@@ -101,7 +101,7 @@ def test_matches_mend_what_pictures_of_a_grey_ball_cannot(views):
     grey = Views(torch.full_like(views.images, 0.5), alphas.expand(NUM, -1, -1), None, views.cameras)
     wrong = true_orbit()
     wrong[orbit.INDEX["elevation"]] += 0.12
-    rig = rigs.from_orbit(wrong, NUM, HEIGHT, WIDTH)
+    rig = rigs.from_orbit(wrong, orbit.frame_times(NUM), HEIGHT, WIDTH)
     joint.learn(rig, replace(grey, cameras=rigs.to_cameras(rig)), matches=true_matches(views.cameras), iterations=500)
     assert rotation_error(rigs.to_cameras(rig), views.cameras) < rotation_error(on(wrong), views.cameras) / 2
 
@@ -146,7 +146,7 @@ def test_flat_valleys_are_decided_by_matches_and_twists_must_win_clearly(views):
 def test_the_same_seed_gives_the_same_cameras(views):
     ends = []
     for _ in range(2):
-        rig = rigs.from_orbit(true_orbit(), NUM, HEIGHT, WIDTH)
+        rig = rigs.from_orbit(true_orbit(), orbit.frame_times(NUM), HEIGHT, WIDTH)
         joint.learn(rig, views, iterations=60, seed=4)
         ends.append(rigs.vector(rig))
     np.testing.assert_array_equal(*ends)

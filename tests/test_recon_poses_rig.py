@@ -20,7 +20,7 @@ def some_orbit() -> np.ndarray:
 
 
 def some_rig() -> Rig:
-    rig = rigs.from_orbit(some_orbit(), NUM, HEIGHT, WIDTH)
+    rig = rigs.from_orbit(some_orbit(), orbit.frame_times(NUM), HEIGHT, WIDTH)
     rig.zoom = 0.2
     rig.twists[:] = 0.04 * np.random.default_rng(1).normal(size=(NUM, 6))
     return rig
@@ -64,13 +64,13 @@ def test_camera_rows_gradient_becomes_the_rigs():
 
 
 def test_zoom_keeps_the_point_looked_at_in_size():
-    rig = rigs.from_orbit(some_orbit(), NUM, HEIGHT, WIDTH)
+    rig = rigs.from_orbit(some_orbit(), orbit.frame_times(NUM), HEIGHT, WIDTH)
     before = row_of(rig, 2)
     rig.zoom = 0.3
     after = row_of(rig, 2)
     np.testing.assert_allclose(after[0] / after[15], before[0] / before[15])  # focal length by distance
     cameras = rigs.to_cameras(rig)
-    settled = rigs.to_cameras(rigs.from_orbit(rigs.settled_params(rig), NUM, HEIGHT, WIDTH))
+    settled = rigs.to_cameras(rigs.from_orbit(rigs.settled_params(rig), orbit.frame_times(NUM), HEIGHT, WIDTH))
     torch.testing.assert_close(cameras.w2c, settled.w2c)
     torch.testing.assert_close(cameras.K, settled.K)
 
@@ -108,7 +108,7 @@ def test_true_matches_pull_nowhere():
 
 
 def test_matches_pull_is_the_slope_of_their_cost(monkeypatch):
-    rig = rigs.from_orbit(some_orbit(), NUM, HEIGHT, WIDTH)
+    rig = rigs.from_orbit(some_orbit(), orbit.frame_times(NUM), HEIGHT, WIDTH)
     matches = matched(rig, 0.0)
     rig.twists[:] = 1e-4 * np.random.default_rng(5).normal(size=(NUM, 6))  # near enough for Sampson's size to be fixed
     monkeypatch.setattr(match_pull, "LEAST", match_pull.MOST)  # one scale, whatever the median

@@ -64,7 +64,7 @@ def estimates(monkeypatch, orbit) -> SimpleNamespace:
     """Make the estimate of cameras tell the truth, and what else is set here; `asked` is what it was given."""
     told = SimpleNamespace(confidence=0.8, registered=torch.ones(NUM, dtype=torch.bool), reasons=(), asked=[])
 
-    def estimate(images, alphas, config, *, seed, progress):
+    def estimate(images, alphas, config, *, times_s, is_closed, seed, progress):
         told.asked.append((images, alphas, config))
         facts = {"elevation_deg": 15.0}
         return PoseEstimate(orbit.cameras, told.registered, None, "orbit", told.confidence, told.reasons, facts)

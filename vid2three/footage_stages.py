@@ -122,7 +122,10 @@ def poses(run: Run, config: PosesConfig, progress: Progress) -> None:
 
     def work(files: StageFiles) -> None:
         images, _ = _load_frames(run)
-        found = estimate(images, _load_masks(run), config, seed=seed, progress=partial(_report_poses, progress))
+        facts = _read_json(run, "frames.json")
+        clock = {"times_s": np.array(facts["times_s"]), "is_closed": facts["closed"]}
+        report = partial(_report_poses, progress)
+        found = estimate(images, _load_masks(run), config, **clock, seed=seed, progress=report)
         _save_json(files, "poses.json", _as_json(found))
 
     reads = [*_frame_files(run), *_mask_files(run)]

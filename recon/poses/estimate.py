@@ -35,7 +35,8 @@ from recon.poses.types import Candidate, Matches, PoseEstimate
 FEWEST_FRAMES = 8
 FOLLOWED = 30  # matches from each frame to the next from which on optical flow alone is believed
 GIVEN_FOV_SPREAD = 1.0  # degrees, of a field of view that was given
-RIVAL_DB = 1.5  # a runner-up no farther behind is refined too
+RIVAL_DB = 1.5  # a runner-up no farther behind is refined too,
+RIVAL_DEG = 5.0  # where its relative rotations differ by this much
 STEPS = ("matches", "orbit", "structure from motion", "judge", "refine", "done")
 
 Progress = Callable[[int, int, dict], None]
@@ -59,14 +60,18 @@ def estimate(
     alphas: Float[Tensor, "f h w"] | None,
     config: PosesConfig | None = None,
     *,
+    times_s: np.ndarray | None = None,
+    is_closed: bool | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> PoseEstimate:
     """Estimate the camera of every frame of a clip that goes round one subject, or of photos of a scene.
 
     Images are sRGB in [0,1], with the subject's alphas where they are known (without, structure from motion does most
-    of the work). Frames in order help, since neighbours are followed from one to the next. About 45 CPU seconds for 32
-    frames of 256 pixels. The same seed gives the same cameras. `progress(step, total, facts)` is called at each step.
+    of the work). Frames in order help, since neighbours are followed from one to the next; `times_s` [F] say when each
+    was taken in seconds (evenly unless given), `is_closed` whether the last is followed by the first (found unless
+    given). About 45 CPU seconds for 32 frames of 256 pixels. The same seed gives the same cameras.
+    `progress(step, total, facts)` is called at each step.
     Raises ValueError for fewer than 8 frames or frames in which nothing can be matched.
     """
     config = config or PosesConfig()
@@ -75,14 +80,16 @@ def estimate(
         raise ValueError(f"{num} frames are too few to find their cameras; give {FEWEST_FRAMES} or more.")
     tell = _reporter(progress)
     tell("matches")
-    is_closed = looks_closed(images, alphas)
+    times = _times(times_s, num)
+    if is_closed is None:
+        is_closed = looks_closed(images, alphas)
     followed = flow_matches(images, alphas, is_loop=is_closed)
     spots = find_matches(images, alphas)
     matches = followed if _is_followed(followed, num) else joined([followed, spots])
 
     tell("orbit", matches=len(matches), closed=is_closed)
-    fits = _orbits(matches, alphas, num, height, width, _prior(config, is_closed, height, width), seed)
-    found = [_orbit_candidate(fit, num, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
+    fits = _orbits(matches, alphas, times, height, width, _prior(config, is_closed, height, width), seed)
+    found = [_orbit_candidate(fit, times, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
     tell("structure from motion")
     fov = config.fov_deg or sfm.FOV_DEG
     points = sfm.sources(spots, followed, num)
@@ -96,12 +103,22 @@ def estimate(
     tell("judge", candidates=[candidate.name for candidate, _ in found])
     scored = sorted((_judged(images, alphas, *pair, seed) for pair in found), key=lambda entry: -entry.rating)
     tell("refine", best=scored[0].candidate.name)
-    close = [entry for entry in scored[:2] if entry.rating > scored[0].rating - RIVAL_DB]
-    refined = [_refined(images, alphas, entry, matches, seed) for entry in close]
+    refined = [_refined(images, alphas, times, entry, matches, seed) for entry in _worth_refining(scored)]
     best = max(refined, key=lambda entry: entry.rating)
     estimated = _settled(images, alphas, best, scored, refined, matches, fits)
     tell("done")
     return estimated
+
+
+def _times(times_s: np.ndarray | None, num: int) -> np.ndarray:
+    """Return times from 0 to below 1: the frame after the last would be at 1."""
+    if times_s is None:
+        return orbit.frame_times(num)
+    since = np.asarray(times_s, float) - times_s[0]
+    steps = np.diff(since)
+    if not bool((steps > 0).all()):
+        raise ValueError("The frames' times do not grow; leave them out where they are not known.")
+    return since / (since[-1] + np.median(steps))
 
 
 def _prior(config: PosesConfig, is_closed: bool, height: int, width: int) -> Prior:
@@ -122,16 +139,18 @@ def _is_followed(matches: Matches, num: int) -> bool:
 
 
 def _orbits(
-    matches: Matches, alphas: Tensor | None, num: int, height: int, width: int, prior: Prior, seed: int
+    matches: Matches, alphas: Tensor | None, times: np.ndarray, height: int, width: int, prior: Prior, seed: int
 ) -> list[OrbitFit]:
     outlines = None if alphas is None else outermost_points(alphas)
     try:
-        return fit_orbits(matches, outlines, orbit.frame_times(num), height, width, prior, seed=seed)
+        return fit_orbits(matches, outlines, times, height, width, prior, seed=seed)
     except ValueError:  # too little to go by; structure from motion may still place some
         return []
 
 
-def _orbit_candidate(fit: OrbitFit, num: int, height: int, width: int, name: str) -> tuple[Candidate, np.ndarray]:
+def _orbit_candidate(
+    fit: OrbitFit, times: np.ndarray, height: int, width: int, name: str
+) -> tuple[Candidate, np.ndarray]:
     facts = {
         "cost": round(fit.cost, 4),
         "inliers": round(fit.inliers, 3),
@@ -141,9 +160,9 @@ def _orbit_candidate(fit: OrbitFit, num: int, height: int, width: int, name: str
     }
     focal = orbit.focal_px(fit.params, height, width)
     K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).float()
-    w2c = torch.from_numpy(orbit.poses(fit.params, orbit.frame_times(num))).float()
-    cameras = Cameras(K.repeat(num, 1, 1), w2c, height, width)
-    return Candidate(name, cameras, torch.ones(num, dtype=torch.bool), None, facts), fit.params
+    w2c = torch.from_numpy(orbit.poses(fit.params, times)).float()
+    cameras = Cameras(K.repeat(len(times), 1, 1), w2c, height, width)
+    return Candidate(name, cameras, torch.ones(len(times), dtype=torch.bool), None, facts), fit.params
 
 
 def _judged(
@@ -155,7 +174,19 @@ def _judged(
     return _Scored(candidate, score, params)
 
 
-def _refined(images: Tensor, alphas: Tensor | None, entry: _Scored, matches: Matches, seed: int) -> _Scored:
+def _worth_refining(scored: list[_Scored]) -> list[_Scored]:
+    """Return the best, and the runner-up where that is nearly as good and says something else."""
+    best, *others = scored
+    rivals = [entry for entry in others if entry.rating > best.rating - RIVAL_DB]
+    if not rivals:
+        return [best]
+    angle = _disagreement(best.candidate, rivals[0].candidate)
+    return [best] if angle is not None and angle < RIVAL_DEG else [best, rivals[0]]
+
+
+def _refined(
+    images: Tensor, alphas: Tensor | None, times: np.ndarray, entry: _Scored, matches: Matches, seed: int
+) -> _Scored:
     """Return the candidate with cameras that were learned on, where the judge likes them better."""
     candidate, placed = entry.candidate, entry.candidate.registered
     some = None if alphas is None else alphas[placed]
@@ -164,6 +195,7 @@ def _refined(images: Tensor, alphas: Tensor | None, entry: _Scored, matches: Mat
         some,
         candidate.cameras[placed],
         params=entry.params,
+        times=times,
         points=candidate.points,
         matches=_among(matches, placed),
         seed=seed,
@@ -248,18 +280,22 @@ def _mirror_margin(best: _Scored, scored: list[_Scored]) -> float | None:
 
 
 def _agreement(candidate: Candidate, others: list[_Scored]) -> float | None:
-    """Return the median angle, in degrees, between relative rotations here and in the best answer of another kind."""
-    kind = candidate.name.startswith("sfm")
-    for other in others:
-        both = candidate.registered & other.candidate.registered
-        if other.candidate.name.startswith("sfm") == kind or int(both.sum()) < FEWEST_FRAMES:
-            continue
-        ours, theirs = candidate.cameras.w2c[both, :3, :3], other.candidate.cameras.w2c[both, :3, :3]
-        first, second = torch.triu_indices(len(ours), len(ours), offset=1)
-        a, b = (r[second] @ r[first].transpose(1, 2) for r in (ours, theirs))
-        trace = torch.einsum("pij,pij->p", a, b)
-        return float(torch.rad2deg(torch.acos(((trace - 1) / 2).clamp(-1, 1))).median())
-    return None
+    """Return how far the best answer of another kind is from this one, in degrees."""
+    is_sfm = candidate.name.startswith("sfm")
+    angles = [_disagreement(candidate, o.candidate) for o in others if o.candidate.name.startswith("sfm") != is_sfm]
+    return next((angle for angle in angles if angle is not None), None)
+
+
+def _disagreement(one: Candidate, two: Candidate) -> float | None:
+    """Return the median angle, in degrees, between relative rotations of two answers; None with few frames in both."""
+    both = one.registered & two.registered
+    if int(both.sum()) < FEWEST_FRAMES:
+        return None
+    first, second = torch.triu_indices(int(both.sum()), int(both.sum()), offset=1)
+    turns = [some.cameras.w2c[both, :3, :3] for some in (one, two)]
+    a, b = (turn[second] @ turn[first].transpose(1, 2) for turn in turns)
+    cosine = (torch.einsum("pij,pij->p", a, b) - 1) / 2
+    return float(torch.rad2deg(torch.acos(cosine.clamp(-1, 1))).median())
 
 
 def _reporter(progress: Progress | None) -> Callable[..., None]:

@@ -93,6 +93,7 @@ def refine(
     cameras: Cameras,
     *,
     params: np.ndarray | None = None,
+    times: np.ndarray | None = None,
     points: Float[Tensor, "p 3"] | None = None,
     matches: Matches | None = None,
     iterations: int = ITERATIONS,
@@ -101,7 +102,8 @@ def refine(
 ) -> Refined:
     """Learn cameras and splats together, and keep the cameras that the judge believes most.
 
-    `params` [P] say that the cameras stand on that orbit, in its frame; the orbit is refined first. Without them every
+    `params` [P] say that the cameras stand on that orbit, in its frame, at `times` [F] (evenly unless given); the orbit
+    is refined first. Without them every
     camera moves on its own, beside one change of all focal lengths. `matches` hold the cameras where the pictures say
     little. About 15 CPU seconds for 32 frames. The same seed gives the same cameras. Raises ValueError for fewer than
     four frames.
@@ -111,7 +113,11 @@ def refine(
     if params is None:
         rig, origin, unit = rigs.from_cameras(cameras)
     else:
-        rig, origin, unit = rigs.from_orbit(params, num, height, width), np.zeros(3), 1.0
+        rig, origin, unit = (
+            rigs.from_orbit(params, orbit.frame_times(num) if times is None else times, height, width),
+            np.zeros(3),
+            1.0,
+        )
     local = None if points is None else (points - torch.from_numpy(origin).to(points)) / unit
     views = Views(images, alphas, None, rigs.to_cameras(rig), local)
     psnr = learn(rig, views, matches=matches, iterations=iterations, seed=seed, progress=progress)

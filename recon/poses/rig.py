@@ -37,6 +37,8 @@ class Rig:
     """Natural logarithm."""
     twists: np.ndarray
     """float64 [F,6], rotation vector and translation."""
+    times: np.ndarray
+    """[F], when each frame was taken, 0 to below 1; read for an orbit."""
     height: int
     width: int
 
@@ -52,12 +54,12 @@ class RigGradient:
     """[6], of that frame."""
 
 
-def from_orbit(params: np.ndarray, num_frames: int, height: int, width: int) -> Rig:
-    """Put cameras on an orbit."""
+def from_orbit(params: np.ndarray, times: np.ndarray, height: int, width: int) -> Rig:
+    """Put cameras on an orbit at times [F]."""
     focal = orbit.focal_px(params, height, width)
     K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-    path = orbit.poses(params, orbit.frame_times(num_frames))
-    return Rig(np.tile(K, (num_frames, 1, 1)), params.copy(), path, 0.0, np.zeros((num_frames, 6)), height, width)
+    num, path = len(times), orbit.poses(params, times)
+    return Rig(np.tile(K, (num, 1, 1)), params.copy(), path, 0.0, np.zeros((num, 6)), times, height, width)
 
 
 def from_cameras(cameras: Cameras) -> tuple[Rig, np.ndarray, float]:
@@ -68,7 +70,8 @@ def from_cameras(cameras: Cameras) -> tuple[Rig, np.ndarray, float]:
     unit = float(np.median(np.linalg.norm(path[:, :3, 3], axis=1)))
     path[:, :3, 3] /= unit
     size = (cameras.height, cameras.width)
-    return Rig(cameras.K.double().numpy().copy(), None, path, 0.0, np.zeros((len(path), 6)), *size), center, unit
+    still = np.zeros((len(path), 6)), orbit.frame_times(len(path))
+    return Rig(cameras.K.double().numpy().copy(), None, path, 0.0, *still, *size), center, unit
 
 
 def matrices(rig: Rig, frames: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -146,7 +149,7 @@ def pull_back(rig: Rig, k: int, twist: np.ndarray, focal: float) -> RigGradient:
     shift = twist[3:] @ turn
     params = np.zeros(orbit.NUM)
     if rig.params is not None:
-        moves = orbit.jacobian(rig.params, orbit.frame_times(len(rig.K))[k : k + 1])[0]  # P 6
+        moves = orbit.jacobian(rig.params, rig.times[k : k + 1])[0]  # P 6
         params = moves[:, :3] @ spin + np.exp(rig.zoom) * moves[:, 3:] @ shift
     return RigGradient(params, focal + float(shift @ posed[:3, 3]), twist)
 
@@ -155,6 +158,6 @@ def _untwisted(rig: Rig, frames: np.ndarray | slice) -> np.ndarray:
     if rig.params is None:
         posed = rig.path[frames].copy()
     else:
-        posed = orbit.poses(rig.params, orbit.frame_times(len(rig.K))[frames])
+        posed = orbit.poses(rig.params, rig.times[frames])
     posed[:, :3, 3] *= np.exp(rig.zoom)
     return posed
