@@ -94,7 +94,7 @@ def test_the_folder_holds_every_file_and_the_manifest_knows_it(finished):
     assert on_disk == {*manifest["files"], "asset.json"}
     assert {"transforms.json", "splats.ply", "mesh.glb", "preview.png", "turntable.mp4"} <= on_disk
     assert all(sha256(finished / name) == record["sha256"] for name, record in manifest["files"].items())
-    assert set(manifest["timings"]) == {"views", "fit", "mesh", "show", "total", "peak_memory_mb"}
+    assert set(manifest["timings"]) == {"views", "verdict", "fit", "mesh", "show", "total", "peak_memory_mb"}
     assert manifest["config"]["mesh"]["resolution"] == 56
     assert manifest["provenance"]["ai_generated"] is False
 

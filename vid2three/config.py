@@ -53,6 +53,8 @@ class ExportConfig:
     """Frames of turntable.mp4, one turn."""
     turntable_size: int = 384
     """Height and width of turntable.mp4 in pixels; even, 256 or more."""
+    witness: bool = False
+    """Estimate the cameras from the views alone too, and say in asset.json how far they agree: a minute more."""
 
 
 # A clip has a few small frames. Splats that shrink below its pixels leave gaps when the mesh looks closer, so they are

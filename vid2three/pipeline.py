@@ -20,6 +20,7 @@ from vid2three.convert import export
 from vid2three.nerfstudio import stages as nerfstudio
 from vid2three.nerfstudio.environment import Environment, find_environment
 from vid2three.run import Progress, Run, no_progress, open_run
+from vid2three.verdict import verdict
 
 __all__ = ["export", "generate", "make", "reconstruct", "train"]
 
@@ -150,6 +151,7 @@ def _fitted(
     run: Run, config: MakeConfig | ReconstructConfig, environment: Environment | None, progress: Progress
 ) -> Run:
     """Views to all the rest, by vid2three or, where there is an environment, by nerfstudio."""
+    verdict(run, progress, with_witness=config.export.witness)
     source = "splats.ply"
     if config.method == "nerf":
         source = "surface.npz" if environment is None else "depth_maps.npz"

@@ -45,6 +45,7 @@ from vid2three.formats.ply import load_splats, save_splats
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.run import Progress, Run, StageFiles
 from vid2three.sources import printable
+from vid2three.verdict import agreeing_views, view_files
 from vid2three.video import enlarged, save_video
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
@@ -173,7 +174,7 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
     seed = run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
-        fitted = fit(load_views(run.folder), config, seed=seed, progress=partial(progress, "fit"))
+        fitted = fit(agreeing_views(run), config, seed=seed, progress=partial(progress, "fit"))
         comments = tuple(f"{key}: {value}" for key, value in provenance(run).items())
         with files.file("splats.ply", frame=run.manifest["world"], num_splats=len(fitted)) as path:
             save_splats(path, fitted, comments=comments, primitive=config.primitive, antialiased=config.antialiased)
@@ -186,12 +187,12 @@ def discs(run: Run, config: FitConfig, steps: int, progress: Progress) -> str:
 
     Photos with a background have none, and keep splats.ply: discs that reach behind a camera are not drawn.
     """
-    if load_views(run.folder).alphas is None:
+    if agreeing_views(run).alphas is None:
         return "splats.ply"
     seed, flat = run.manifest["seed"], replace(config, primitive="2dgs", iterations=steps, antialiased=False)
 
     def work(files: StageFiles) -> None:
-        fitted = fit(load_views(run.folder), flat, seed=seed, progress=partial(progress, "discs"))
+        fitted = fit(agreeing_views(run), flat, seed=seed, progress=partial(progress, "discs"))
         with files.file(DISCS, frame=run.manifest["world"], num_splats=len(fitted)) as path:
             save_splats(path, fitted, primitive="2dgs")
 
@@ -204,7 +205,7 @@ def surface(run: Run, config: NerfConfig, progress: Progress) -> None:
     seed = run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
-        field = fit_sdf(load_views(run.folder), config, seed=seed, progress=partial(progress, "surface"))
+        field = fit_sdf(agreeing_views(run), config, seed=seed, progress=partial(progress, "surface"))
         with files.file("surface.npz", frame=run.manifest["world"]) as path:
             save_field(path, field)
 
@@ -220,7 +221,7 @@ def mesh(run: Run, source: str, config: MeshConfig, export: ExportConfig, progre
     placing = {"height_m": export.height_m, "pivot": export.pivot}
 
     def work(files: StageFiles) -> None:
-        loaded = load_views(run.folder)
+        loaded = agreeing_views(run)
         report = partial(progress, "mesh")
         match source:
             case "surface.npz":
@@ -256,7 +257,7 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
 
     def work(files: StageFiles) -> dict[str, Any]:
         result = pictures.Result(
-            views=load_views(run.folder),
+            views=agreeing_views(run),
             splats=load_splats(run.path("splats.ply")),
             antialiased=run.manifest["config"]["fit"]["antialiased"],
             mesh=moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run)),
@@ -295,11 +296,6 @@ def provenance(run: Run) -> dict[str, Any]:
     if "weights" in run.manifest:
         facts["model"] = run.manifest["weights"]["name"]
     return {**facts, **run.manifest["provenance"]}
-
-
-def view_files(run: Run) -> list[str]:
-    """Return the files of a run that `load_views` reads."""
-    return ["transforms.json", *(name for name in run.files(".png") if name.startswith(("views/", "depth/")))]
 
 
 def _title(run: Run) -> str:

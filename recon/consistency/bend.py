@@ -32,7 +32,7 @@ class Bend:
     shift: float
     """Mean length of the shifts over the subject, in pixels."""
     tint: float
-    """How far the three colours are shifted apart, by the brightness: the largest over left, middle and right third."""
+    """How far the three colours are shifted apart, in sRGB: the largest over left, middle and right third."""
     gain: float
     """How far the brightness' gain lies from 1: the largest over the same thirds."""
     worst: float
@@ -68,13 +68,17 @@ def bend(picture: np.ndarray, target: np.ndarray) -> Bend:
     tinted = _tinted(moved, matrix)
     squares = tuple(_square(p, b) for p in (a, moved, tinted))
     shift = (weight * np.hypot(*shifts)).sum() / weight.sum()
-    spot = (0, *([SPOT * max(picture.shape[:2]) / REFERENCE] * 2))
-    worst = np.abs(ndimage.gaussian_filter(tinted - b, spot, mode="constant")).max()
-    return Bend(squares, float(shift), *_gains(moved, b), float(worst))  # type: ignore[arg-type]
+    return Bend(squares, float(shift), *_gains(moved, b), _worst_spot(tinted, b, picture.shape))  # type: ignore[arg-type]
+
+
+def _worst_spot(picture: np.ndarray, target: np.ndarray, shape: tuple[int, ...]) -> float:
+    """Return the largest difference of two windows [4,h,w] of pictures of a shape, averaged over a spot."""
+    sigma = SPOT * max(shape[:2]) / REFERENCE
+    return float(np.abs(ndimage.gaussian_filter(picture - target, (0, sigma, sigma), mode="constant")).max())
 
 
 def _gains(picture: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """Return the largest spread of the colours' shifts by the brightness, and of the gain from 1, over three bands.
+    """Return the largest spread of the colours' shifts, and deviation of the gain from 1, over three bands.
 
     A tint that drifts with the camera leaves a splat in the mean of the tints that it was seen under, so that a frame
     differs from its render to opposite sides on its left and on its right: one gain for all of it would be 1.
@@ -88,8 +92,8 @@ def _gains(picture: np.ndarray, target: np.ndarray) -> tuple[float, float]:
         energy = (inside * picture[:3] ** 2).sum()
         grey = ((inside * picture[:3] * target[:3]).sum() + pull) / (energy + pull)
         shift = (inside * (target[:3] - grey * picture[:3])).sum(axis=(1, 2))
-        level = (inside * picture[:3]).sum() / 3 + pull
-        tint, gain = max(tint, float(np.ptp(shift) / level)), max(gain, float(abs(grey - 1)))
+        tint = max(tint, float(np.ptp(shift) / (inside.sum() + pull)))
+        gain = max(gain, float(abs(grey - 1)))
     return tint, gain
 
 

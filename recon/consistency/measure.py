@@ -31,6 +31,7 @@ REFERENCE = 256  # pixels: shifts and distances are given at this size
 INLIER_PX = 2.0  # at 256
 DEPTH_TOLERANCE = 0.05  # of half of what a picture shows
 FEWEST = 6  # frames
+FACTS = ("closure", "spacing_deg", "pixel")  # fields of a clip, not of its frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,11 @@ class Consistency:
     shift: np.ndarray
     """How far it must be bent to fit, mean over the subject in pixels of 256."""
     tint: np.ndarray
-    """How far its colours are shifted apart, by its brightness."""
+    """How far its colours are shifted apart, in sRGB."""
     gain: np.ndarray
     """How far its brightness differs."""
     worst: np.ndarray
-    """Difference from the render in the worst spot, that neither bending nor tinting mends."""
+    """Difference of colour or coverage, in the worst spot, from the render of a fit that had it, bent and tinted."""
     unexplained: np.ndarray
     """Share of its mask outside the hull of the others."""
     denied: np.ndarray
@@ -65,13 +66,17 @@ class Consistency:
     """How far its camera stands beside the middle of its neighbours, in steps."""
     closure: float
     """The step from the last frame to the first by the median step; NaN where the orbit is open."""
+    spacing_deg: float
+    """Median angle at the subject from each camera to the nearest other one."""
+    pixel: float
+    """A pixel of the pictures as they were given, in pixels of 256."""
 
     def __len__(self) -> int:
         return len(self.shift)
 
     def curves(self) -> dict[str, np.ndarray]:
         """Return all that has one value a frame, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "closure"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in FACTS}
 
 
 def measure(
@@ -97,7 +102,7 @@ def measure(
     left_out, taken = held_out(views, seed=seed)
     bends = [bend(drawn, frame) for drawn, frame in zip(left_out, rgba, strict=True)]
     squares = np.array([b.squares for b in bends])
-    train = np.array([masked_square(a, b) for a, b in zip(taken, rgba, strict=True)])
+    fitted = [bend(drawn, frame) for drawn, frame in zip(taken, rgba, strict=True)]
     still, _, tinted = decibels(squares).T
     unknown = np.full(num, np.nan)
     hulls = outlines(views) if alphas is not None and num <= MOST else None
@@ -105,12 +110,12 @@ def measure(
     size = max(rgba.shape[1:3])
     return Consistency(
         held_out_db=still,
-        gap_db=decibels(train) - still,
+        gap_db=decibels(np.array([b.squares[0] for b in fitted])) - still,
         flexible_db=tinted - still,
         shift=REFERENCE / size * np.array([b.shift for b in bends]),
         tint=np.array([b.tint for b in bends]),
         gain=np.array([b.gain for b in bends]),
-        worst=np.array([b.worst for b in bends]),
+        worst=np.array([b.worst for b in fitted]),
         unexplained=unknown if hulls is None else hulls.unexplained,
         denied=unknown if hulls is None else hulls.denied,
         off_epipolar=unknown if matches is None else _off_epipolar(matches, cameras),
@@ -118,19 +123,14 @@ def measure(
         frozen=motion.frozen(change, cameras).astype(float),
         jitter=motion.jitter(cameras),
         closure=motion.closure(change, cameras),
+        spacing_deg=motion.spacing_deg(cameras),
+        pixel=REFERENCE / max(cameras.height, cameras.width),
     )
 
 
 def decibels(squares: np.ndarray) -> np.ndarray:
     """Return the PSNR of mean squared errors, at most 60 dB."""
     return -10 * np.log10(np.maximum(squares, 1e-6))
-
-
-def masked_square(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the mean squared error of the colours where either picture [h,w,4] shows the subject."""
-    weight = np.maximum(a[..., 3], b[..., 3])
-    square = ((a[..., :3] - b[..., :3]) ** 2).mean(axis=-1)
-    return float((weight * square).sum() / max(weight.sum(), 1e-6))
 
 
 def _off_epipolar(matches: Matches, cameras: Cameras) -> np.ndarray:

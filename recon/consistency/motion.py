@@ -51,6 +51,13 @@ def angles(cameras: Cameras) -> Float[np.ndarray, " f"]:
     return np.arccos(np.clip((directions * np.roll(directions, -1, axis=0)).sum(axis=1), -1, 1))
 
 
+def spacing_deg(cameras: Cameras) -> float:
+    """Return the median angle at the subject from each camera to the nearest other one."""
+    directions = _directions(cameras)
+    cosines = directions @ directions.T - 4 * np.eye(len(directions))
+    return float(np.rad2deg(np.median(np.arccos(np.clip(cosines.max(axis=1), -1, 1)))))
+
+
 def largest_gap_deg(cameras: Cameras) -> float:
     """Return the widest stretch of azimuth around the cameras' own axis that holds none of them."""
     directions = _directions(cameras)

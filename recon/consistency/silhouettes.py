@@ -18,7 +18,7 @@ from recon import hull
 from recon.poses.blob import half_width
 from recon.views import Views
 
-RESOLUTION = 64
+RESOLUTION = 80  # 64 lose parts as thin as a cape
 EXTENT = 1.1  # half the cube that is looked at, by half of what a picture shows
 TOLERANCE = 0.75  # pixels at 96 by which an outline may be off before it counts
 MOST = 64  # frames: bits of a word

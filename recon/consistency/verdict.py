@@ -25,29 +25,35 @@ from recon.poses.types import Matches
 
 # Limits lie above what clean clips show and below what a person sees: benchmarks/verdict.py. Those of one frame:
 LIMITS = {
-    "shift": 2.5,
-    "worst": 0.15,
-    "unexplained": 0.012,
-    "denied": 0.04,
-    "tint": 0.02,
-    "gain": 0.06,
+    "shift": 2.1,
+    "worst": 0.11,
+    "unexplained": 0.01,
+    "denied": 0.06,
+    "tint": 0.05,
+    "gain": 0.11,
     "depth_off": 0.1,
     "off_epipolar": 0.6,
 }
 # And those of the clip's median, where all frames lie a little.
-CLIP_LIMITS = {"shift": 1.25, "unexplained": 0.004, "worst": 0.1, "tint": 0.02, "gain": 0.04}
+CLIP_LIMITS = {"shift": 1.2, "worst": 0.06, "unexplained": 0.004, "tint": 0.025, "gain": 0.05}
+# They are for views of 256 px, 11 degrees apart. Renders are worse where views are fewer, in proportion, up to twice;
+# and where pixels are coarse less is seen: spots and outlines by the root of a pixel's size, shifts from a pixel up.
+SPACING_DEG, LOOSEST = 11.25, 2.0
+SPACED, COARSE = ("shift", "worst", "tint", "gain"), ("worst", "unexplained", "denied")
+FINEST = {False: 0.75, True: 1.0}  # pixels as given below which no shift counts, of the clip and of a frame
 SAYS = {
     "shift": "must be bent by {:.1f} px (at 256) to show what the others do",
     "worst": "differ from what the others show by {:.0%} in one place",
     "unexplained": "reach {:.1%} of their area beyond the outline that the others allow",
     "denied": "lack parts that the others show ({:.1%} of their area)",
-    "tint": "are tinted by {:.1%}",
-    "gain": "are lighter or darker by {:.1%}",
+    "tint": "are tinted by {:.1%} of full scale",
+    "gain": "are lighter or darker by {:.0%}",
     "depth_off": "have depths that their neighbours see through ({:.0%})",
     "off_epipolar": "have {:.0%} of their matches beside the epipolar lines",
 }
 SHY = 0.35  # confidence of the cameras below which nothing is accepted
-WORST_FIRST = 0.4  # of the largest trouble: frames with less may only suffer from the others, and are measured again
+VICTIMS = ("unexplained",)  # figures that are as bad for those who suffer from a frame as for the frame itself
+WORST_FIRST = 0.6  # of the largest blame: frames with less may only suffer from the others, and are measured again
 MOST_DROPPED = 0.4  # of the frames
 FEWEST = 8  # frames that must be left
 WIDEST_DEG = 60.0  # gap of azimuth that may open
@@ -90,14 +96,29 @@ class Verdict:
 
 def trouble(consistency: Consistency) -> Float[np.ndarray, "k f"]:
     """Return every limited figure of every frame by its limit, in the order of LIMITS; 0 where it was not measured."""
-    curves = consistency.curves()
-    return np.stack([np.nan_to_num(curves[name]) / limit for name, limit in LIMITS.items()])
+    curves, limit = consistency.curves(), limits(consistency, LIMITS, of_frame=True)
+    return np.stack([np.nan_to_num(curves[name]) / limit[name] for name in LIMITS])
+
+
+def blame(consistency: Consistency) -> Float[np.ndarray, " f"]:
+    """Return each frame's trouble, as far as it is of its own making."""
+    own = [row for row, name in enumerate(LIMITS) if name not in VICTIMS]
+    return trouble(consistency)[own].max(axis=0)
+
+
+def limits(consistency: Consistency, strict: dict[str, float], *, of_frame: bool) -> dict[str, float]:
+    """Return limits as they hold for a clip of its spacing and resolution."""
+    loose = min(max(consistency.spacing_deg / SPACING_DEG, 1.0), LOOSEST)
+    found = {name: limit * (loose if name in SPACED else 1.0) for name, limit in strict.items()}
+    coarse = min(max(consistency.pixel, 1.0), LOOSEST**2) ** 0.5
+    shift = max(found["shift"], FINEST[of_frame] * consistency.pixel)
+    return {name: limit * (coarse if name in COARSE else 1.0) for name, limit in found.items()} | {"shift": shift}
 
 
 def clip_trouble(consistency: Consistency) -> dict[str, float]:
     """Return the clip's medians by their limits, 0 where nothing was measured."""
-    curves = consistency.curves()
-    return {name: float(np.median(np.nan_to_num(curves[name]))) / limit for name, limit in CLIP_LIMITS.items()}
+    curves, limit = consistency.curves(), limits(consistency, CLIP_LIMITS, of_frame=False)
+    return {name: float(np.median(np.nan_to_num(curves[name]))) / limit[name] for name in CLIP_LIMITS}
 
 
 def verdict(consistency: Consistency, poses_confidence: float | None = None) -> Verdict:
@@ -141,12 +162,12 @@ def repair(
     first = verdict(consistency, poses_confidence)
     if first.decision == "accept" or (poses_confidence is not None and poses_confidence < SHY):
         return first
-    num, kept, worst = len(cameras), np.arange(len(cameras)), first.trouble
+    num, kept, again = len(cameras), np.arange(len(cameras)), consistency
     for turn in range(ROUNDS):
         progress(turn, ROUNDS)
-        bad = worst > max(1.0, WORST_FIRST * worst.max())
-        kept = kept[~bad]
-        if not bad.any() or not _enough(kept, cameras):
+        blamed = blame(again)
+        kept = kept[blamed < WORST_FIRST * blamed.max()]
+        if not _enough(kept, cameras):
             return first
         index = torch.from_numpy(kept)
         again = measure(
@@ -166,7 +187,6 @@ def repair(
             return replace(
                 first, decision="repaired", reasons=(*first.reasons, sentence), dropped=dropped, weights=weights
             )
-        worst = judged.trouble
     return first
 
 

@@ -1,0 +1,87 @@
+"""The stage of the verdict: whether the views show one solid, and which of them the fit does without.
+
+It warns and never stops a walk: an asset is made from a refused clip too, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from recon.consistency.measure import FEWEST, Consistency, measure
+from recon.consistency.verdict import repair
+from recon.consistency.witness import witness
+from recon.views import Views
+from vid2three.capture import load_views
+from vid2three.run import Progress, Run, StageFiles
+
+VERDICT = "verdict.json"
+
+
+def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None:
+    """Views to verdict.json: the decision with its reasons, and every figure of every frame.
+
+    The decision stands in asset.json as well. With `with_witness` the cameras are estimated from the frames alone and
+    held against those that the views have: about a minute more. Views that have no masks are not judged: what is
+    measured there is the background.
+    """
+    seed = run.manifest["seed"]
+    views = load_views(run.folder)
+    if views.alphas is None or len(views) < FEWEST:
+        run.forget("verdict")
+        run.manifest.pop("verdict", None)
+        return
+    confidence = run.manifest.get("poses", {}).get("confidence")
+
+    def work(files: StageFiles) -> None:
+        found = measure(views.images, views.alphas, views.cameras, depths=views.depths, seed=seed)
+        judged = repair(
+            views.images,
+            views.alphas,
+            views.cameras,
+            found,
+            depths=views.depths,
+            poses_confidence=confidence,
+            seed=seed,
+            progress=lambda step, total: progress("verdict", step, total, {}),
+        )
+        facts: dict[str, Any] = {**judged.facts(), "figures": _figures(found)}
+        if with_witness:
+            from recon.poses.estimate import estimate  # brings COLMAP's bindings
+
+            facts["witness"] = witness(views.cameras, estimate(views.images, views.alphas, seed=seed))
+        with files.file(VERDICT) as path:
+            path.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+    settings = {"seed": seed, "confidence": confidence, "witness": with_witness}
+    run.stage("verdict", settings, [name for name in view_files(run) if name != VERDICT], work, progress)
+    facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
+    run.manifest["verdict"] = {key: value for key, value in facts.items() if key not in ("figures", "frame_trouble")}
+    run.save()
+    if facts["decision"] != "accept":
+        progress("verdict", 1, 1, {"notes": [f"Verdict: {facts['decision']}.", *facts["reasons"]]})
+
+
+def agreeing_views(run: Run) -> Views:
+    """Return the views of a run, without those that the verdict left out."""
+    views = load_views(run.folder)
+    dropped = run.manifest.get("verdict", {}).get("dropped_frames", [])
+    if not dropped:
+        return views
+    return views[torch.tensor([f for f in range(len(views)) if f not in set(dropped)])]
+
+
+def view_files(run: Run) -> list[str]:
+    """Return the files of a run that `agreeing_views` reads."""
+    pictures = (name for name in run.files(".png") if name.startswith(("views/", "depth/")))
+    return ["transforms.json", *pictures, *run.files(VERDICT)]
+
+
+def _figures(found: Consistency) -> dict[str, Any]:
+    """Return the curves that were measured, JSON-able."""
+    known = {name: curve for name, curve in found.curves().items() if np.isfinite(curve).all()}
+    curves: dict[str, Any] = {name: [round(float(value), 4) for value in curve] for name, curve in known.items()}
+    return curves | ({} if np.isnan(found.closure) else {"closure": round(found.closure, 4)})
