@@ -50,6 +50,14 @@ def test_up_is_the_axis_of_the_ring_and_not_its_opposite():
     np.testing.assert_allclose(up_direction(ring(span=-1.0)), [0, 0, 1], atol=1e-4)
 
 
+def test_cameras_on_their_side_look_down_on_the_subject():
+    cameras = ring(15.0)
+    quarter = torch.tensor([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    for turn in (quarter, quarter.T):
+        tilted = Cameras(cameras.K, turn @ cameras.w2c, HEIGHT, WIDTH)
+        np.testing.assert_allclose(up_direction(tilted), [0, 0, 1], atol=1e-4)
+
+
 def test_up_of_a_short_arc_is_what_the_cameras_hold_upright():
     up = up_direction(ring(elevation_deg=0.0, span=0.1))
     np.testing.assert_allclose(up, [0, 0, 1], atol=1e-3)

@@ -12,6 +12,7 @@ Shapes: F frames, M matches, R residuals, Q pairs of frames, P parameters of an 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -27,15 +28,17 @@ REFERENCE = 256.0  # pixels of the longer side for which distances are given
 EVIDENCE = 200.0  # how many independent matches all of them together count as, against the prior
 OUTLINE_EVIDENCE = 200.0  # the same for outlines
 MIN_MATCHES, MIN_PAIRS = 50, 10  # fewer say nothing
+TILTED = 1.5  # times that points move up or down by what they move across: the camera lies on its side
 REACH = 0.7  # of the camera's distance: how far from the axis a subject may reach
 NUM_FAST = 1500  # matches that the search from many starts looks at
 STEPS = 12  # of Levenberg and Marquardt, most in a stage
 STEP = 1e-6  # of the numeric derivative
 INLIER = 2.0  # pixels at 256
 
-START_ELEVATIONS = (5.0, 30.0)  # degrees
-START_FOV = (25.0, 50.0)  # degrees
-START_SPANS = (1.0, 0.5)  # turns, in both directions
+# Where the search begins: degrees of elevation and field of view, turns, and quarter turns of roll.
+START_LOOKS = ((5.0, 25.0), (5.0, 50.0), (30.0, 25.0), (30.0, 50.0), (15.0, 12.0))
+START_SPANS = (1.0, 0.5)  # in both directions
+UPRIGHT, ON_ITS_SIDE = (0.0,), (1.0, -1.0)
 FREE = ("elevation", "log_focal", "span", "pace_sin_1", "pace_cos_1", "roll", "yaw")  # in the search
 
 
@@ -43,14 +46,14 @@ FREE = ("elevation", "log_focal", "span", "pace_sin_1", "pace_cos_1", "roll", "y
 class Prior:
     """What is believed of an orbit before a frame was looked at.
 
-    Elevation and field of view are normally distributed. All that makes an orbit uneven has Cauchy's distribution: most
-    cameras on an orbit hold to it exactly, and those that do not may be far off.
+    The elevation is normally distributed. The field of view and all that makes an orbit uneven have Cauchy's
+    distribution: most cameras on an orbit hold to it exactly, and those that do not may be far off.
     """
 
     elevation_deg: tuple[float, float] = (15.0, 25.0)
     """Mean and standard deviation."""
     fov_deg: tuple[float, float] = (38.0, 12.0)
-    """Mean and standard deviation, across the longer side of the picture."""
+    """Middle and scale, across the longer side of the picture."""
     span: float | None = None
     """Turns made, whichever the direction; None where nothing is known."""
     span_scale: float = 0.005
@@ -152,7 +155,7 @@ def fit_orbits(
     evidence = _evidence(matches, outlines)
     few = _evidence(_thinned(matches, NUM_FAST, np.random.default_rng(seed)), outlines)
     found = []
-    for start in _starts(prior):
+    for start in _starts(prior, _likely_rolls(matches)):
         params, cost = start, np.inf
         for scale in SCALES:
             params, cost = _descend(clip, few, params, prior, scale, FREE, is_loose=True)
@@ -209,15 +212,26 @@ def _pairs(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
     return pairs, pair_of.reshape(-1)
 
 
-def _starts(prior: Prior) -> list[np.ndarray]:
-    spans = START_SPANS if prior.span is None else (prior.span,)
-    return [
-        orbit.level_orbit(np.deg2rad(elevation), orbit.log_focal(fov), sign * span)
-        for span in spans
-        for sign in (1, -1)
-        for elevation in START_ELEVATIONS
-        for fov in START_FOV
-    ]
+def _starts(prior: Prior, rolls: tuple[float, ...]) -> list[np.ndarray]:
+    starts = []
+    for span in START_SPANS if prior.span is None else (prior.span,):
+        for roll, sign, (elevation, fov) in product(rolls, (1, -1), START_LOOKS):
+            start = orbit.level_orbit(np.deg2rad(elevation), orbit.log_focal(fov), sign * span)
+            start[orbit.INDEX["roll"]] = roll * np.pi / 2
+            starts.append(start)
+    return starts
+
+
+def _likely_rolls(matches: Matches) -> tuple[float, ...]:
+    """Return quarter turns of the camera: what goes round an upright axis moves across the picture, not up and down.
+
+    A camera that stands on its head looks like one below the ground that goes the other way; it is taken for that.
+    """
+    moves = (matches.xy_second - matches.xy_first)[matches.second == matches.first + 1]
+    if len(moves) < MIN_MATCHES:
+        return UPRIGHT
+    across, up = np.median(np.abs(moves), axis=0)
+    return ON_ITS_SIDE if up > TILTED * across else UPRIGHT
 
 
 def _essential(rotation: np.ndarray, translation: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -309,7 +323,10 @@ def _finished(
 
 def _evened(params: np.ndarray) -> np.ndarray:
     """Return the even, level orbit nearest to another."""
-    return orbit.level_orbit(*params[:3])
+    even = orbit.level_orbit(*params[:3])
+    roll = orbit.INDEX["roll"]
+    even[roll] = params[roll]
+    return even
 
 
 def _noise(part: _Matched | _Outlined, clip: _Clip, params: np.ndarray) -> float:
@@ -360,13 +377,15 @@ def _belief(prior: Prior, params: np.ndarray, is_loose: bool) -> _Belief:
     mean[:2] = elevation, orbit.log_focal(fov)
     scale[:2] = slack, orbit.log_focal(fov) - orbit.log_focal(fov + spread)
     scale[[name.startswith("zoom") for name in orbit.NAMES]] = prior.zoom
+    roll = orbit.INDEX["roll"]
+    mean[roll] = np.pi / 2 * np.round(params[roll] / (np.pi / 2))  # cameras stand upright or lie on their side
     if prior.span is None:
         mean[2], scale[2] = params[2], 10.0
     else:
         mean[2], scale[2] = np.copysign(prior.span, params[2]), prior.span_scale
     if is_loose:
         scale[2:] *= LOOSENESS
-    return _Belief(mean, scale, (np.arange(orbit.NUM) >= 2) & (not is_loose))
+    return _Belief(mean, scale, (np.arange(orbit.NUM) >= 1) & (not is_loose))
 
 
 def _agreement(clip: _Clip, matches: Matches, params: np.ndarray) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from recon.views import Views
 ROUND = 0.6  # least of the second by the first spread of camera centres for a circle to have a plane
 FLAT = 0.25  # most of the third by the second
 CARVED = 64  # voxels along the hull that says how large the subject is
+LEANING = 0.3  # least share of the cameras' own up along the axis for them to say which end of it is up
 FEWEST_POINTS = 20  # nearer than the cameras that can say how large a subject without masks is
 POINTS_WITHIN = 0.75  # share of them within its radius
 SCENE_RADIUS = 0.5  # of the cameras' median distance: the subject's radius where nothing says it
@@ -95,7 +96,9 @@ def up_direction(cameras: Cameras) -> np.ndarray:
     _, spread, axes = np.linalg.svd(centers - centers.mean(axis=0), full_matrices=False)
     if len(centers) >= 3 and spread[1] > ROUND * spread[0] and spread[2] < FLAT * spread[1]:
         axis = axes[2]
-        return axis if axis @ own >= 0 else -axis
+        # Cameras that lie on their side say nothing; then they look down on the subject, not up at it.
+        says = own if abs(axis @ own) > LEANING else centers.mean(axis=0) - hull.look_at_point(cameras)
+        return axis if axis @ says >= 0 else -axis
     return own / max(float(np.linalg.norm(own)), 1e-9)
 
 

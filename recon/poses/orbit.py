@@ -20,7 +20,7 @@ NAMES = (
     "pace_sin_2",
     "pace_cos_2",
     "roll",  # radians, camera about its optical axis, clockwise positive
-    "yaw",  # radians, camera about its y axis: the orbit's axis stands beside the picture's middle
+    "yaw",  # radians, before the roll, about its y axis: the orbit's axis stands beside the picture's middle
     "rise",  # radians of elevation from the first to the last frame
     "rise_sin",  # radians of elevation, one wave over the clip
     "rise_cos",
@@ -131,4 +131,4 @@ def _turn(roll: np.ndarray, yaw: np.ndarray) -> np.ndarray:
     about_z = np.stack([cos_r, sin_r, zero, -sin_r, cos_r, zero, zero, zero, one], axis=-1)
     about_y = np.stack([cos_y, zero, sin_y, zero, one, zero, -sin_y, zero, cos_y], axis=-1)
     shape = (*np.shape(roll), 3, 3)
-    return about_y.reshape(shape) @ about_z.reshape(shape)
+    return about_z.reshape(shape) @ about_y.reshape(shape)
