@@ -31,13 +31,13 @@ def test_good_figures_are_believed_without_a_reason():
     ("change", "word"),
     [
         ({"held_out_psnr": 11.0}, "come out wrong"),
-        ({"drop": 8.0}, "do not agree"),
+        ({"drop": 15.0}, "do not agree"),
         ({"silhouette_iou": 0.7}, "Outlines"),
         ({"inliers": 0.15}, "matches"),
         ({"mirror_margin_db": 0.0}, "inside out"),
         ({"mirror_cost_ratio": 1.01}, "direction"),
         ({"registered": 0.4}, "found a camera"),
-        ({"fov_deg": 9.0}, "narrow"),
+        ({"fov_deg": 7.0}, "narrow"),
         ({"fov_deg": 93.0}, "wide"),
     ],
 )

@@ -61,20 +61,20 @@ def believe(evidence: Evidence) -> tuple[float, tuple[str, ...]]:
 def _ramps(e: Evidence) -> list[tuple[float | None, float, float, float, str]]:
     """Return value, where belief begins, where it is whole, the least belief, and what to say in between.
 
-    The ends were read off orbits whose cameras are known: sharp ones of 256 pixels, ones warped by up to 3 pixels a
-    frame, and small generated clips; each with its true cameras, found ones and mirrored ones. Figures that clips of
-    the last two kinds lower as well can only warn.
+    The ends were read off clips whose cameras are known: sharp orbits of 256 pixels, ones warped by up to 3 pixels a
+    frame, 16 photos under lamps that stand still, small generated clips; with found cameras and mirrored ones. Figures
+    that right cameras have lowered as well can only warn.
     """
     psnr, drop, iou, fov = e.held_out_psnr, e.drop, e.silhouette_iou or 0.0, f"{e.fov_deg:.0f} degrees"
     return [
         (psnr, 9.0, 15.0, 0.0, f"Frames left out of a fit come out wrong: {psnr:.1f} dB."),
-        (drop, 9.0, 5.0, 0.3, f"Frames left out are {drop:.1f} dB worse than those fitted: the frames do not agree."),
+        (drop, 16.0, 9.0, 0.5, f"Frames left out are {drop:.1f} dB worse than those fitted: the frames do not agree."),
         (e.silhouette_iou, 0.6, 0.85, 0.0, f"Outlines of frames left out agree by {iou:.2f} only."),
         (e.inliers, 0.1, 0.3, 0.3, f"Only {100 * (e.inliers or 0):.0f} % of the matches obey the cameras."),
         (e.mirror_margin_db, -0.5, 1.0, 0.1, "The opposite direction explains the frames as well: inside out?"),
         (e.mirror_cost_ratio, 1.0, 1.1, 0.4, "Matches and outlines hardly tell the direction of the turn."),
         (e.registered, 0.3, 0.9, 0.0, f"Only {100 * e.registered:.0f} % of the frames found a camera."),
-        (e.fov_deg, 8.0, 15.0, 0.3, f"A field of view of {fov} is unusually narrow."),
-        (e.fov_deg, 95.0, 80.0, 0.3, f"A field of view of {fov} is unusually wide."),
+        (e.fov_deg, 5.0, 10.0, 0.5, f"A field of view of {fov} is unusually narrow."),
+        (e.fov_deg, 95.0, 80.0, 0.5, f"A field of view of {fov} is unusually wide."),
         (e.span_deg, 0.0, 200.0, 0.7, f"The cameras cover {e.span_deg:.0f} degrees: the far side was never seen."),
     ]

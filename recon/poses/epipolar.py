@@ -31,6 +31,7 @@ MIN_MATCHES, MIN_PAIRS = 50, 10  # fewer say nothing
 TILTED = 1.5  # times that points move up or down by what they move across: the camera lies on its side
 REACH = 0.7  # of the camera's distance: how far from the axis a subject may reach
 NUM_FAST = 1500  # matches that the search from many starts looks at
+NUM_EXACT = 8000  # and those that the last stages look at
 STEPS = 12  # of Levenberg and Marquardt, most in a stage
 STEP = 1e-6  # of the numeric derivative
 INLIER = 2.0  # pixels at 256
@@ -152,8 +153,9 @@ def fit_orbits(
     Costs about 4 CPU-seconds. Raises ValueError where there are neither 50 matches nor 10 pairs of outlines.
     """
     prior, clip = prior or Prior(), _Clip(times, height, width)
-    evidence = _evidence(matches, outlines)
-    few = _evidence(_thinned(matches, NUM_FAST, np.random.default_rng(seed)), outlines)
+    rng = np.random.default_rng(seed)
+    evidence = _evidence(_thinned(matches, NUM_EXACT, rng), outlines)
+    few = _evidence(_thinned(matches, NUM_FAST, rng), outlines)
     found = []
     for start in _starts(prior, _likely_rolls(matches)):
         params, cost = start, np.inf

@@ -243,7 +243,9 @@ def _settled(
         silhouette_iou=None if alphas is None else best.score.silhouette_iou,
         inliers=float((np.abs(distance) < INLIER * pixel).mean()) if len(distance) else None,
         mirror_margin_db=_mirror_margin(best, scored),
-        mirror_cost_ratio=fits[1].cost / max(fits[0].cost, 1e-9) if len(fits) == 2 else None,
+        mirror_cost_ratio=None
+        if best.params is None or len(fits) < 2
+        else float(fits[1].cost / max(fits[0].cost, 1e-9)),
         agreement_deg=_agreement(candidate, others),
         fov_deg=orbit.fov_deg(np.log(focal_share)),
         registered=float(placed.float().mean()),
