@@ -58,9 +58,13 @@ def test_cameras_on_their_side_look_down_on_the_subject():
         np.testing.assert_allclose(up_direction(tilted), [0, 0, 1], atol=1e-4)
 
 
-def test_up_of_a_short_arc_is_what_the_cameras_hold_upright():
-    up = up_direction(ring(elevation_deg=0.0, span=0.1))
-    np.testing.assert_allclose(up, [0, 0, 1], atol=1e-3)
+def test_up_of_a_short_arc_is_what_the_cameras_turn_about():
+    np.testing.assert_allclose(up_direction(ring(elevation_deg=35.0, span=0.06)), [0, 0, 1], atol=1e-3)
+
+
+def test_up_of_cameras_that_do_not_turn_is_what_they_hold_upright():
+    cameras = ring(elevation_deg=0.0, span=0.001)
+    np.testing.assert_allclose(up_direction(cameras), [0, 0, 1], atol=1e-3)
 
 
 def test_sweep_measures_span_gap_and_elevation():

@@ -65,7 +65,7 @@ def estimate_alphas(
     if doubt >= DOUBTFUL and learned.is_available():
         return _by_network(full, found, frame_doubts)
     if not found.masks.any() or (not is_plain and doubt >= NO_SUBJECT):
-        return Masking(None, "none", doubt, ("No single subject stands out from the background.", *notes), ())
+        return Masking(None, "none", doubt, ("No single subject stands out from the background, which is kept.",), ())
     alphas = np.empty(full.shape[:3], np.float32)
     for index, (mask, image) in enumerate(zip(found.masks, full)):
         alphas[index] = refined(mask, image)

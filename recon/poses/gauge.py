@@ -1,7 +1,7 @@
 """The frame that cameras are given in: z up, the subject at the origin with radius 1, the first camera at -y.
 
-Pictures fix a scene only up to a turn, a shift and a scale. Up is the axis the cameras go round where they go round
-one, else what most of them hold upright. Where the subject lies and how large it is, its masks say, or points on it, or
+Pictures fix a scene only up to a turn, a shift and a scale. Up is the axis the cameras go round, on a ring or an arc,
+else what most of them hold upright. Where the subject lies and how large it is, its masks say, or points on it, or
 else where the cameras look.
 
 Shapes: F frames, P points.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from recon import hull
@@ -23,6 +24,9 @@ from recon.views import Views
 ROUND = 0.6  # least of the second by the first spread of camera centres for a circle to have a plane
 FLAT = 0.25  # most of the third by the second
 CARVED = 64  # voxels along the hull that says how large the subject is
+LEAST_TURN_DEG = 3.0  # between frames, root mean square, for their turns to have an axis
+ONE_AXIS = 0.35  # most of the turns about any other axis by those about the first
+STEEPEST = 0.5  # least cosine between that axis and what cameras hold upright: they look down by 60 degrees at most
 LEANING = 0.3  # least share of the cameras' own up along the axis for them to say which end of it is up
 FEWEST_POINTS = 20  # nearer than the cameras that can say how large a subject without masks is
 POINTS_WITHIN = 0.75  # share of them within its radius
@@ -99,7 +103,25 @@ def up_direction(cameras: Cameras) -> np.ndarray:
         # Cameras that lie on their side say nothing; then they look down on the subject, not up at it.
         says = own if abs(axis @ own) > LEANING else centers.mean(axis=0) - hull.look_at_point(cameras)
         return axis if axis @ says >= 0 else -axis
-    return own / max(float(np.linalg.norm(own)), 1e-9)
+    own /= max(float(np.linalg.norm(own)), 1e-9)
+    axis = _turning_axis(cameras)
+    if axis is None or abs(axis @ own) < STEEPEST:
+        return own
+    return axis if axis @ own >= 0 else -axis
+
+
+def _turning_axis(cameras: Cameras) -> np.ndarray | None:
+    """Return the axis [3] about which cameras turn from frame to frame; None where they hardly turn, or about several.
+
+    A short arc has no plane to speak of, but a camera that keeps looking at a subject turns about the arc's axis.
+    """
+    c2w = cameras.c2w[:, :3, :3].double().numpy()
+    first, second = np.triu_indices(len(c2w), k=1)
+    turns = Rotation.from_matrix(c2w[second] @ c2w[first].transpose(0, 2, 1)).as_rotvec()
+    spread, axes = np.linalg.eigh(turns.T @ turns / max(len(turns), 1))
+    if np.sqrt(spread[2]) < np.deg2rad(LEAST_TURN_DEG) or spread[1] > ONE_AXIS**2 * spread[2]:
+        return None
+    return axes[:, 2]
 
 
 def sweep(cameras: Cameras) -> Sweep:
