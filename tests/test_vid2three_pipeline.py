@@ -15,6 +15,7 @@ from generator.rays import intrinsics, orbit_c2w
 from recon.camera import Cameras, invert_rigid
 from recon.config import NerfConfig
 from recon.mesh_render import render_mesh
+from recon.poses.compare import compare
 from recon.unwrap import welded
 from recon.views import Views
 from vid2three.capture import load_views, save_views
@@ -237,6 +238,21 @@ def test_photos_that_keep_their_background_get_depths_and_a_closed_mesh(shared_d
     assert (depths > 0).double().mean() > 0.4
     mesh = trimesh.load(run.path("mesh.glb"), force="mesh", process=False)
     assert welded(mesh)[0].is_watertight
+
+
+def test_given_cameras_come_nearer_the_truth_where_they_are_refined(pictures, tmp_path):
+    views = load_views(pictures)
+    w2c = views.cameras.w2c.clone()
+    generator = torch.Generator().manual_seed(0)
+    w2c[:, :3, 3] += 0.06 * torch.randn(len(w2c), 3, generator=generator)  # about a pixel and a half
+    shaken = Cameras(views.cameras.K, w2c, 64, 64)
+    save_views(StageFiles(tmp_path, {}), replace(views, cameras=shaken), "z up")
+    refined = load_views(
+        reconstruct(tmp_path, tmp_path / "run", overlay(SMALL, {"input": {"refine_cameras": True}})).folder
+    )
+    wrong, left = compare(shaken, views.cameras), compare(refined.cameras, views.cameras)
+    assert left.ate < 0.7 * wrong.ate
+    assert not torch.equal(refined.cameras.w2c, w2c)
 
 
 def test_export_scales_to_metres_and_stands_on_the_pivot(finished, tmp_path):

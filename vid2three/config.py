@@ -37,6 +37,9 @@ class InputConfig:
     """Longer side of those frames in pixels; larger ones are shrunk."""
     max_doubt: float = 0.5
     """Masks that are doubted more are not used, and the background is kept, unless background is cut."""
+    refine_cameras: bool = False
+    """Adjust cameras that came with the pictures, where that makes frames left out of a fit come out better; half a
+    minute more."""
     min_confidence: float = 0.3
     """Cameras that were estimated with less confidence are refused, unless --force is given."""
 
