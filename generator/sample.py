@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .clip import Clip
 from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
-from .data import Orbit, decode_depth
+from .data import Orbit, decode_depth, encode_depth
 from .dit import OrbitDiT
 from .flow import integrate
 from .rays import intrinsics, orbit_radius
@@ -62,8 +62,57 @@ def generate(
     FileNotFoundError where there is no such model.
     """
     check(config)
-    path = model_path(config.model)
     caption = understand(prompt, vocabulary(config.model)).text
+    decoded = _sampled(caption, config, seed, None, progress)
+    return to_clip(decoded, Orbit(config.elevation_deg, config.fov_deg), config.fps, prompt, caption, seed)
+
+
+def regenerate(
+    clip: Clip,
+    frames: Sequence[int],
+    config: GenerateConfig,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Clip:
+    """Make some frames of a clip anew while the others are held, so that they fit in with those.
+
+    The clip must come from `generate` with the same config. A latent covers two frames, which are made anew together;
+    all others come back as they were. Latents that are held follow the straight path from noise to themselves, which
+    the flow's integration takes exactly. Another seed gives other frames. Raises ValueError for frames that are not
+    there or none that are left to hold on to.
+    """
+    check(config)
+    num = len(clip.frames)
+    if not all(0 <= frame < num for frame in frames):
+        raise ValueError(f"A clip of {num} frames has no frame {next(f for f in frames if not 0 <= f < num)}.")
+    is_new = torch.zeros(num // TIME, dtype=torch.bool)
+    is_new[[frame // TIME for frame in frames]] = True
+    if bool(is_new.all()):
+        raise ValueError("All frames are to be made anew; generate the clip with another seed.")
+    decoded = _sampled(clip.caption, config, seed, (clip, ~is_new), progress)
+    made = to_clip(
+        decoded, Orbit(config.elevation_deg, config.fov_deg), config.fps, clip.prompt, clip.caption, clip.seed
+    )
+    chosen = is_new.repeat_interleave(TIME)
+    (alpha, depth), (new_alpha, new_depth) = _maps(clip), _maps(made)
+    return replace(
+        made,
+        frames=torch.where(chosen[:, None, None, None], made.frames, clip.frames),
+        alpha=torch.where(chosen[:, None, None], new_alpha, alpha),
+        depth=torch.where(chosen[:, None, None], new_depth, depth),
+    )
+
+
+def _sampled(
+    caption: str,
+    config: GenerateConfig,
+    seed: int,
+    held: tuple[Clip, Bool[Tensor, " t"]] | None,
+    progress: Callable[[int, int], None] | None,
+) -> Float[Tensor, "f 5 h w"]:
+    """Load the model, sample latents and decode them; `held` is a clip and which of its latents stay."""
+    path = model_path(config.model)
     vae, dit, _ = _load(path, fingerprint(path))
     orbit = Orbit(config.elevation_deg, config.fov_deg)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
@@ -72,9 +121,9 @@ def generate(
     condition = make_condition([caption], config.negative_prompt, orbit, size, dit.config.patch, load_text_encoder())
     guide = Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
     with torch.inference_mode():
-        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress)
-        decoded = vae.decode(z).clamp(0, 1)[0]
-    return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
+        stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None]), held[1])
+        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays)
+        return vae.decode(z).clamp(0, 1)[0]
 
 
 def make_condition(
@@ -124,8 +173,12 @@ def sample_latents(
     steps: int,
     shift: float,
     progress: Callable[[int, int], None] | None = None,
+    held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
 ) -> Float[Tensor, "b t c h w"]:
-    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch."""
+    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch.
+
+    `held` gives latents and which of them are to come out as they are.
+    """
     b, c = len(noise), condition
     text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
     mask = torch.cat([c.text_mask, c.null_mask.expand(b, -1)])
@@ -140,7 +193,12 @@ def sample_latents(
         v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
         return guide.velocity(z, t, v, v_null)
 
-    return integrate(velocity, noise, steps, shift=shift, progress=progress)
+    if held is None:
+        return integrate(velocity, noise, steps, shift=shift, progress=progress)
+    straight, stays = noise - held[0], held[1][:, None, None, None]
+    return integrate(
+        lambda z, t: torch.where(stays, straight, velocity(z, t)), noise, steps, shift=shift, progress=progress
+    )
 
 
 def _twice(x: Tensor) -> Tensor:
@@ -167,6 +225,21 @@ def to_clip(decoded: Float[Tensor, "f 5 h w"], orbit: Orbit, fps: int, prompt: s
         caption=caption,
         seed=seed,
     )
+
+
+def from_clip(clip: Clip, orbit: Orbit) -> Float[Tensor, "f 5 h w"]:
+    """Undo `to_clip`, but for the haze: the channels that the autoencoder codes."""
+    alpha, depth = _maps(clip)
+    encoded = encode_depth(depth.numpy(), alpha.numpy(), orbit_radius(orbit.fov_deg))
+    colors = rearrange(clip.frames.float() / 255, "f h w c -> f c h w")
+    return torch.cat([colors, alpha[:, None], torch.from_numpy(encoded).float()[:, None]], dim=1)
+
+
+def _maps(clip: Clip) -> tuple[Tensor, Tensor]:
+    """Return alpha and depth [f,h,w], which clips of the embedded model have."""
+    assert clip.alpha is not None
+    assert clip.depth is not None
+    return clip.alpha, clip.depth
 
 
 def clean_alpha(alpha: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from generator.condition import Condition
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.rays import intrinsics
-from generator.sample import Guide, check, generate, sample_latents
+from generator.sample import Guide, check, from_clip, generate, regenerate, sample_latents, to_clip
 from generator.weights import save_model
 from generator_parts import DIT, tiny_dit, tiny_vae
 
@@ -48,6 +48,41 @@ def test_the_clip_says_what_it_is(config, clip):
     assert (clip.alpha > 0).float().mean() > 0
 
 
+def test_frames_made_anew_leave_the_others_as_they_are(config, clip):
+    again = regenerate(clip, [2], config, seed=9)
+    assert torch.equal(again.frames[:2], clip.frames[:2])
+    assert torch.equal(again.alpha[:2], clip.alpha[:2])
+    assert not torch.equal(again.frames[2:], clip.frames[2:])
+    assert same(regenerate(clip, [2], config, seed=9), again)
+    assert not same(regenerate(clip, [2], config, seed=10), again)
+
+
+@torch.no_grad()
+def test_latents_that_are_held_come_out_as_they_went_in():
+    noise, condition = some_condition()
+    known, stays = torch.randn_like(noise), torch.tensor([True, False])
+    z = sample_latents(tiny_dit(), noise, condition, Guide(3.0, 0.1, 0.9), 5, 1.5, held=(known, stays))
+    torch.testing.assert_close(z[:, 0], known[:, 0])
+    assert not torch.allclose(z[:, 1], known[:, 1], atol=0.1)
+
+
+def test_a_clip_and_its_channels_are_inverse(config, clip):
+    orbit = Orbit(10.0, 35.0)
+    back = to_clip(from_clip(clip, orbit), orbit, clip.fps, clip.prompt, clip.caption, clip.seed)
+    covered = (clip.alpha == 1) & (back.alpha == 1)
+    assert torch.equal(back.frames[covered], clip.frames[covered])
+    torch.testing.assert_close(
+        back.depth[covered], clip.depth[covered].clamp(back.depth[covered].min()), atol=0.02, rtol=0
+    )
+
+
+def test_frames_that_are_not_there_cannot_be_made_anew(config, clip):
+    with pytest.raises(ValueError, match="no frame 4"):
+        regenerate(clip, [4], config, seed=1)
+    with pytest.raises(ValueError, match="another seed"):
+        regenerate(clip, [0, 3], config, seed=1)
+
+
 def test_prompts_are_heard_by_what_they_mean(config, clip):
     assert same(replace_prompt(generate("crimson CUP!", config, seed=5)), clip)
     assert not same(generate("a blue mug", config, seed=5), clip)
@@ -75,17 +110,24 @@ def test_progress_counts_the_steps(config):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-@torch.no_grad()
-def test_guidance_is_the_line_through_both_velocities():
-    """One Euler step from t = 1: z - v_null - s (v - v_null), for every clip of a batch."""
-    dit, g = tiny_dit(), torch.Generator().manual_seed(0)
+def some_condition() -> tuple[torch.Tensor, Condition]:
+    """Return noise for three clips of two latent frames, and what they are to show."""
+    g = torch.Generator().manual_seed(0)
     noise = torch.randn(3, 2, DIT.latent_channels, 4, 2, generator=g)
     text, null = torch.randn(3, 6, DIT.text_width, generator=g), torch.randn(1, 6, DIT.text_width, generator=g)
     mask, null_mask = torch.ones(3, 6, dtype=torch.bool), torch.tensor([[True, True] + [False] * 4])
     rays, angles = torch.randn(1, 2, 2, 1, 12, generator=g), torch.tensor([[0.5, 2.0]])
-    condition = Condition(text, mask, null, null_mask, rays, angles)
+    return noise, Condition(text, mask, null, null_mask, rays, angles)
+
+
+@torch.no_grad()
+def test_guidance_is_the_line_through_both_velocities():
+    """One Euler step from t = 1: z - v_null - s (v - v_null), for every clip of a batch."""
+    dit, (noise, condition) = tiny_dit(), some_condition()
+    text, mask, rays, angles = condition.text, condition.text_mask, condition.rays, condition.angles
+    null, null_mask = condition.null_text.expand(3, -1, -1), condition.null_mask.expand(3, -1)
     v = dit(noise, torch.ones(3), text, mask, rays, angles)
-    v_null = dit(noise, torch.ones(3), null.expand(3, -1, -1), null_mask.expand(3, -1), rays, angles)
+    v_null = dit(noise, torch.ones(3), null, null_mask, rays, angles)
     for scale in (1.0, 0.0, 4.0):
         z = sample_latents(dit, noise, condition, Guide(scale, 0, 1), 1, 1.0)
         torch.testing.assert_close(z, noise - v_null - scale * (v - v_null), rtol=1e-4, atol=1e-4)
