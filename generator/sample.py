@@ -153,6 +153,8 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
     if config.fps < 1:
         raise ValueError(f"A clip has at least one frame a second, not {config.fps}: try 8.")
+    if config.mends < 0:
+        raise ValueError(f"Frames are mended 0 times or more, not {config.mends}.")
     if not 10 <= config.fov_deg <= 90:
         raise ValueError(f"The field of view must lie between 10 and 90 degrees, not at {config.fov_deg}.")
     if not abs(config.elevation_deg) <= 80:

@@ -43,6 +43,8 @@ from vid2three.formats.depth_maps import load_depth_maps
 from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
+from vid2three.mend import check as check_mends
+from vid2three.mend import mended
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.run import Progress, Run, StageFiles
 from vid2three.sources import printable
@@ -59,6 +61,7 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     """Expand a prompt, having checked it with all else that the clip asks for. Raises ValueError with the cure."""
     check_seed(seed)
     check_clip(config)
+    check_mends(config)
     return understand(prompt, vocabulary(config.model))
 
 
@@ -130,7 +133,10 @@ def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
 
     def work(files: StageFiles) -> None:
         made = generate(prompt, config, seed=seed, progress=lambda step, total: progress("generate", step, total, {}))
-        with files.file("orbit.mp4", fps=made.fps) as path:
+        facts: dict[str, Any] = {}
+        if config.mends:
+            made, facts["mended"] = mended(made, clip_views, config)
+        with files.file("orbit.mp4", fps=made.fps, **facts) as path:
             save_video(path, enlarged(made.frames.numpy()), made.fps)
         save_views(files, clip_views(made), GENERATED_WORLD)
 
