@@ -188,7 +188,7 @@ FAULTS = {
     "wobble": Fault(wobble, "degrees", (0.2,), (0.5, 1.0), (2.0, 4.0, 8.0), needs_draw=True),
     "uneven pace": Fault(pace, "degrees", (0.5,), (2.0,), (8.0, 16.0), needs_draw=True),
     "warp": Fault(warp, "pixels of 256", (0.3, 0.6, 1.0), (1.5, 2.5), (4.0, 6.0, 8.0)),
-    "scale breathing": Fault(breathing, "share of the size", (0.003,), (0.01, 0.02, 0.03), (0.05, 0.1)),
+    "scale breathing": Fault(breathing, "share of the size", (0.003,), (0.01, 0.02, 0.05), (0.1, 0.15)),
     "hue drift": Fault(hue_drift, "share of a channel", (0.01,), (0.03, 0.06), (0.12, 0.25)),
     "missing part": Fault(missing_part, "radii of the subject", (), (0.1,), (0.2, 0.4), needs_depth=True),
 }

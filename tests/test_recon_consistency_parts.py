@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from recon.camera import Cameras, invert_rigid
 from recon.consistency import motion
 from recon.consistency.bend import bend
-from recon.consistency.silhouettes import outlines
+from recon.consistency.silhouettes import haze, outlines
 from recon.poses.blob import targets
 from recon.views import Views
 from subjects import mug, orbit_views
@@ -137,3 +137,10 @@ def test_closure_is_unknown_for_an_open_path(views):
     assert 0 < motion.closure(change, views.cameras) < 3
     half: Cameras = views.cameras[torch.arange(8)]
     assert np.isnan(motion.closure(change[:8], half))
+
+
+def test_ghosts_are_haze_and_soft_outlines_are_not(views):
+    ghosts = views.alphas.clone()
+    ghosts[6] = torch.maximum(ghosts[6], 0.2 * ghosts[6].roll(14, dims=1))
+    assert haze(views.alphas).max() == 0
+    assert np.flatnonzero(haze(ghosts) > 0.1).tolist() == [6]

@@ -107,8 +107,8 @@ def test_reasons_name_the_figure_and_the_frames_worst_first(clean):
     shift[[2, 3, 4, 9]] = 3 * LIMITS["shift"]
     tint[7] = 2 * LIMITS["tint"]
     judged = verdict(replace(clean, shift=shift, tint=tint, spacing_deg=10, pixel=1))
-    assert judged.reasons[0].startswith("Frames 2 to 4 and 9 must be bent by")
-    assert judged.reasons[1].startswith("Frame 7 ")
+    assert judged.reasons[0].startswith("Frames 2 to 4 and 9: must be bent by")
+    assert judged.reasons[1].startswith("Frame 7: colours are shifted by")
     assert judged.weights[2] == pytest.approx(1 / 9)
     assert judged.weights[0] == 1
 

@@ -20,6 +20,7 @@ SMALL, SMOOTH = 2e-4, 2e-3  # weights of the shifts' squares and of those of the
 IDENTITY = 0.02  # weight of the colour map's distance to the identity, by that of the pixels
 MARGIN = 0.06  # around the subject, in longer sides
 SPOT = 2.0  # standard deviation in pixels at 96 pixels of what counts as a spot
+THIN = 3  # pixels
 REFERENCE = 96.0  # pixels
 
 
@@ -72,9 +73,14 @@ def bend(picture: np.ndarray, target: np.ndarray) -> Bend:
 
 
 def _worst_spot(picture: np.ndarray, target: np.ndarray, shape: tuple[int, ...]) -> float:
-    """Return the largest difference of two windows [4,h,w] of pictures of a shape, averaged over a spot."""
+    """Return the largest difference of two windows [4,h,w] of pictures of a shape, averaged over a spot.
+
+    Parts thinner than three pixels do not count: a short fit loses them.
+    """
     sigma = SPOT * max(shape[:2]) / REFERENCE
-    return float(np.abs(ndimage.gaussian_filter(picture - target, (0, sigma, sigma), mode="constant")).max())
+    thick = ndimage.binary_opening(np.maximum(picture[3], target[3]) > 0.5, np.ones((THIN, THIN)))
+    difference = (picture - target) * thick
+    return float(np.abs(ndimage.gaussian_filter(difference, (0, sigma, sigma), mode="constant")).max())
 
 
 def _gains(picture: np.ndarray, target: np.ndarray) -> tuple[float, float]:

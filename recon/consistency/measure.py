@@ -20,7 +20,7 @@ from recon.camera import Cameras
 from recon.consistency import motion
 from recon.consistency.bend import bend
 from recon.consistency.held_out import held_out
-from recon.consistency.silhouettes import MOST, outlines
+from recon.consistency.silhouettes import MOST, haze, outlines
 from recon.poses import blob
 from recon.poses.epipolar import sampson_px
 from recon.poses.types import Matches
@@ -56,6 +56,8 @@ class Consistency:
     """Share of its mask outside the hull of the others."""
     denied: np.ndarray
     """Area that its mask takes from the others' masks, by a mask's area."""
+    haze: np.ndarray
+    """Area that is partly covered, but no outline, by the mask's area."""
     off_epipolar: np.ndarray
     """Share of its matches that lie more than 2 px of 256 beside their epipolar lines."""
     depth_off: np.ndarray
@@ -118,6 +120,7 @@ def measure(
         worst=np.array([b.worst for b in fitted]),
         unexplained=unknown if hulls is None else hulls.unexplained,
         denied=unknown if hulls is None else hulls.denied,
+        haze=unknown if views.alphas is None else haze(views.alphas),
         off_epipolar=unknown if matches is None else _off_epipolar(matches, cameras),
         depth_off=unknown if views.depths is None else _depth_off(views),
         frozen=motion.frozen(change, cameras).astype(float),

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+from torch import Tensor
 
 from recon import hull
 from recon.poses.blob import half_width
@@ -21,6 +24,8 @@ from recon.views import Views
 RESOLUTION = 80  # 64 lose parts as thin as a cape
 EXTENT = 1.1  # half the cube that is looked at, by half of what a picture shows
 TOLERANCE = 0.75  # pixels at 96 by which an outline may be off before it counts
+THIN = 3  # pixels: parts that are thinner in a mask prove nothing, for a voxel's centre may miss them
+FAINT = 0.06  # alpha up to which nothing is seen
 MOST = 64  # frames: bits of a word
 
 
@@ -51,12 +56,25 @@ def outlines(views: Views) -> Outlines:
     best = _least_missed(missed_by, alphas, matrices, origin, voxel, tolerance)
     masks = alphas > 0.5
     area = np.maximum(masks.sum(axis=(1, 2)), 1)
+    masks = np.stack([ndimage.binary_opening(mask, np.ones((THIN, THIN))) for mask in masks])
     bits = (best[..., None] >> np.arange(num, dtype=np.uint64)) & np.uint64(1)  # F h w F
     bits = bits * masks[..., None]
     count = bits.sum(axis=-1)
     shares = bits / np.maximum(count, 1)[..., None]
     shares = shares.sum(axis=(1, 2)) / area[:, None]  # F F: from whom, by whom
     return Outlines((count > 0).sum(axis=(1, 2)) / area, shares.sum(axis=0) - np.diagonal(shares))
+
+
+def haze(alphas: Float[Tensor, "f h w"]) -> np.ndarray:
+    """Return how much of each frame is neither there nor not, float64 [F] by its mask's area: ghosts of other frames.
+
+    Soft outlines up to two pixels wide are none.
+    """
+    found = []
+    for alpha in alphas.numpy():
+        partial = ndimage.binary_opening((alpha > FAINT) & (alpha < 1 - FAINT), np.ones((THIN, THIN)))
+        found.append(partial.sum() / max((alpha > 0.5).sum(), 1))
+    return np.array(found, float)
 
 
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", cache=True)

@@ -29,10 +29,11 @@ LIMITS = {
     "worst": 0.11,
     "unexplained": 0.01,
     "denied": 0.06,
+    "haze": 0.15,
     "tint": 0.05,
     "gain": 0.11,
     "depth_off": 0.1,
-    "off_epipolar": 0.6,
+    "off_epipolar": 0.6,  # a warp of 3 px leaves 0.5
 }
 # And those of the clip's median, where all frames lie a little.
 CLIP_LIMITS = {"shift": 1.2, "worst": 0.06, "unexplained": 0.004, "tint": 0.025, "gain": 0.05}
@@ -43,13 +44,14 @@ SPACED, COARSE = ("shift", "worst", "tint", "gain"), ("worst", "unexplained", "d
 FINEST = {False: 0.75, True: 1.0}  # pixels as given below which no shift counts, of the clip and of a frame
 SAYS = {
     "shift": "must be bent by {:.1f} px (at 256) to show what the others do",
-    "worst": "differ from what the others show by {:.0%} in one place",
-    "unexplained": "reach {:.1%} of their area beyond the outline that the others allow",
-    "denied": "lack parts that the others show ({:.1%} of their area)",
-    "tint": "are tinted by {:.1%} of full scale",
-    "gain": "are lighter or darker by {:.0%}",
-    "depth_off": "have depths that their neighbours see through ({:.0%})",
-    "off_epipolar": "have {:.0%} of their matches beside the epipolar lines",
+    "worst": "a spot differs by {:.0%} from what the others show",
+    "unexplained": "{:.1%} of the area lies outside the outline that the others allow",
+    "denied": "parts are missing that the others show ({:.1%} of the area)",
+    "haze": "ghosts cover {:.1%} of the area",
+    "tint": "colours are shifted by {:.1%} of full scale",
+    "gain": "brightness is off by {:.0%}",
+    "depth_off": "{:.0%} of the depths are seen through by the neighbours",
+    "off_epipolar": "{:.0%} of the matches lie beside their epipolar lines",
 }
 SHY = 0.35  # confidence of the cameras below which nothing is accepted
 VICTIMS = ("unexplained",)  # figures that are as bad for those who suffer from a frame as for the frame itself
@@ -219,10 +221,10 @@ def _reasons(consistency: Consistency, by_figure: np.ndarray) -> tuple[str, ...]
         if len(over):
             name = list(LIMITS)[row]
             value = float(curves[name][over].max())
-            sentences.append(f"{_frames(over).capitalize()} {SAYS[name].format(value)}.")
+            sentences.append(f"{_frames(over).capitalize()}: {SAYS[name].format(value)}.")
     still = np.flatnonzero((consistency.frozen > 0) & (by_figure.max(axis=0) > 1))  # a round subject may stand still
     if len(still):
-        sentences.append(f"{_frames(still).capitalize()} repeat the frame before while the camera moves.")
+        sentences.append(f"{_frames(still).capitalize()}: the picture before again, though the camera moves.")
     return tuple(sentences)
 
 
@@ -230,7 +232,7 @@ def _clip_reasons(consistency: Consistency, of_clip: dict[str, float]) -> tuple[
     """Return a sentence for each median beyond its limit, the worst first."""
     curves = consistency.curves()
     names = sorted((name for name, value in of_clip.items() if value > 1), key=lambda name: -of_clip[name])
-    return tuple(f"Half of the frames {SAYS[name].format(float(np.median(curves[name])))}, or more." for name in names)
+    return tuple(f"Half of the frames or more: {SAYS[name].format(float(np.median(curves[name])))}." for name in names)
 
 
 def _frames(indices: np.ndarray) -> str:
