@@ -1,6 +1,6 @@
 """Cameras hidden and field of view unknown: how well `estimate` finds them, beside structure from motion alone.
 
-    python benchmarks/poses.py DATA [--cases "spot,spot warp 3"] [--seed 0] [--ours-only] [--write]
+    python benchmarks/poses.py DATA [--cases "spot,spot warp 3"] [--seed 0] [--ours-only] [--turns N] [--write]
 
 DATA holds `orbits/` and `captures/`; the cases are those of pose_cases.py. Each is a row: ours with the candidate that
 was chosen; then COLMAP's two mappers on our matches, and on COLMAP's own (its SIFT with affine shapes and domain-size
@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from orbits import QUALITY, commit, processor
 from PIL import Image
-from pose_cases import CASES, PoseCase, load_case
+from pose_cases import CASES, ORBITS, PoseCase, load_case, orbit, warp
 
 from recon.camera import Cameras
 from recon.poses.compare import PoseErrors, compare
@@ -38,8 +38,10 @@ from recon.poses.estimate import estimate
 from recon.poses.features import find_matches
 from recon.poses.flow import flow_matches
 from recon.poses.sfm import reconstruct, sources
+from recon.views import resized
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])
+TURN_SIZE = 128  # pixels of the orbits that only ask for the direction
 MARKED = re.compile(r"(<!-- poses -->\n).*?(<!-- end -->)", re.DOTALL)
 COLUMNS = (
     "case",
@@ -63,9 +65,13 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(CASES), help="names, with commas between")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ours-only", action="store_true", help="leave structure from motion out")
+    parser.add_argument("--turns", type=int, default=0, help="only count mirrored answers to so many bent orbits")
     parser.add_argument("--write", action="store_true", help="put the table into docs/quality.md")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
+    if options.turns:
+        print(f"{mirrored_turns(options.data, options.turns)} of {options.turns} mirrored")
+        return
     rows = []
     for name in options.cases.split(","):
         rows.append(row(load_case(name.strip(), options.data), options.seed, not options.ours_only))
@@ -75,6 +81,19 @@ def main() -> None:
     print(f"\n{text}")
     if options.write:
         QUALITY.write_text(placed(QUALITY.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def mirrored_turns(data: Path, num: int) -> int:
+    """Count mirrored answers to orbits of TURN_SIZE pixels, each frame bent by 1.5 px (at 256), each orbit anew."""
+    count = 0
+    for seed in range(num):
+        views = resized(orbit(ORBITS[seed % len(ORBITS)], data), TURN_SIZE, TURN_SIZE)
+        bent = warp(views, 1.5 * TURN_SIZE / 256, np.random.default_rng(seed))
+        found = estimate(bent.images, bent.alphas, seed=seed)
+        errors = compare(found.cameras, bent.cameras, found.registered)
+        count += errors.is_mirrored
+        print(f"{ORBITS[seed % len(ORBITS)]}, seed {seed}: {aucs(errors)}, {found.confidence:.2f}", flush=True)
+    return count
 
 
 def row(case: PoseCase, seed: int, with_sfm: bool) -> list[str]:

@@ -18,7 +18,7 @@ else:
     import tomli as tomllib  # hatchling brings it
 
 PACKAGES = ("generator", "recon", "vid2three")
-ELSEWHERE = ("nerfstudio",)  # imported by a script that runs in an environment of the user's
+ELSEWHERE = ("nerfstudio", "rembg")  # in an environment of the user's, or only where the user has it
 
 
 def misplaced(names: list[str]) -> list[str]:

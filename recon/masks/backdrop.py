@@ -59,7 +59,8 @@ def soft_shadow(
     light = (image * backdrop).sum(-1) / np.maximum((backdrop**2).sum(-1), 1e-4)
     tint = np.abs(image - light[..., None] * backdrop).max(-1)
     smooth = ndimage.gaussian_filter(np.minimum(light, 3), 1.0) * ndimage.gaussian_filter(backdrop.mean(-1), 4.0)
-    steepness = np.hypot(*np.gradient(smooth)) * max(image.shape[:2]) / 256
+    down, across = np.gradient(smooth)
+    steepness = np.hypot(down, across) * max(image.shape[:2]) / 256
     alike = (light > DARKEST) & (light < brightest) & (tint < TINT) & (steepness < SLOPE)
     free = ndimage.median_filter(alike | (is_backdrop & (steepness < SLOPE)), 3)
     along = np.logical_and.accumulate
