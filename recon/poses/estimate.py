@@ -88,10 +88,11 @@ def estimate(
     matches = followed if _is_followed(followed, num) else joined([followed, spots])
 
     tell("orbit", matches=len(matches), closed=is_closed)
-    fits = _orbits(matches, alphas, times, height, width, _prior(config, is_closed, height, width), seed)
+    prior = _prior(config, is_closed, height, width)
+    fits = _orbits(matches, alphas, times, height, width, prior, seed)
     found = [_orbit_candidate(fit, times, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
     tell("structure from motion")
-    fov = config.fov_deg or sfm.FOV_DEG
+    fov = sfm.FOV_DEG if config.fov_deg is None else prior.fov_deg[0]
     points = sfm.sources(spots, followed, num)
     found += [(placed, None) for placed in sfm.reconstruct(points, num, height, width, fov_deg=fov, seed=seed)]
     found = [(candidate, params) for candidate, params in found if int(candidate.registered.sum()) >= FEWEST_FRAMES]

@@ -75,7 +75,10 @@ def settle(
     # Upright first: the hull's voxels, and with them the size, then do not depend on the frame the cameras came in.
     some = None if alphas is None else alphas[registered]
     center, radius = _subject(cameras[registered], images[registered], some, points)
-    return moved(cameras, points, np.eye(3), center, radius)
+    x, y, _ = cameras[registered].centers[0].double().numpy() - center
+    length = max(float(np.hypot(x, y)), 1e-9)
+    facing = np.array([[-y, x, 0], [-x, -y, 0], [0, 0, length]]) / length  # the subject's middle may lie off the axis
+    return moved(cameras, points, facing, center, radius)
 
 
 def moved(
