@@ -1,9 +1,12 @@
 """Plant every fault into every truth at every strength, and see which the verdict lets pass.
 
     python benchmarks/verdict.py measure FIGURES.jsonl --orbits ORBITS [--corpus corpus.npz] [--lego transforms.json]
+        [--subjects "spot,bunny"] [--faults "warp,wobble"] [--estimated]
     python benchmarks/verdict.py judge FIGURES.jsonl [--write]
 
-`measure` appends one line a clip and goes on where it stopped: the clip's figures, frame by frame. `judge` reads them:
+`measure` appends one line a clip and goes on where it stopped: the clip's figures, frame by frame. With `--estimated`
+the cameras are hidden and found again first, which costs up to a minute a clip; keep those figures in a file of their
+own. `judge` reads them:
 for each fault the area under the ROC of the clip's trouble against that of clean clips, what was falsely accepted where
 a person sees the fault, and what was falsely refused where nobody does; `--write` puts the table into docs/quality.md
 between `<!-- verdict -->` and `<!-- end -->`. Limits are those of recon/consistency/verdict.py; a second figure comes
@@ -34,7 +37,8 @@ from truth_clips import model, orbit, ring, scene
 
 from generator.corpus import Corpus
 from recon.consistency.measure import FACTS, Consistency, measure
-from recon.consistency.verdict import verdict
+from recon.consistency.verdict import SHY, verdict
+from recon.poses.estimate import estimate
 from recon.views import Views, composited
 
 SIZE = 128  # pixels of what is traced here; the path-traced orbits and photographs keep their 256
@@ -64,18 +68,23 @@ class Case:
         return self.truth.name, self.fault, self.strength
 
 
-def cases(truth: Truth, most: int) -> Iterator[Case]:
+def cases(truth: Truth, most: int, faults: str) -> Iterator[Case]:
     """Yield a truth without fault and with each fault, at most so many harmless, unsure and visible strengths."""
     yield Case(truth, CLEAN, 0.0)
     for name, fault in FAULTS.items():
-        if fault.applies_to(truth):
+        if fault.applies_to(truth) and (not faults or name in faults.split(",")):
             chosen = (*fault.harmless[::-1][:most], *fault.unsure[: most - 1], *fault.visible[:most])
             for strength in chosen:
                 yield Case(truth, name, strength)
 
 
 def truths(options: argparse.Namespace) -> Iterator[Truth]:
-    """Yield all subjects that are there."""
+    """Yield the subjects that are asked for, all that are there unless said."""
+    wanted = options.subjects.split(",") if options.subjects else []
+    return (truth for truth in _all_truths(options) if not wanted or truth.name in wanted)
+
+
+def _all_truths(options: argparse.Namespace) -> Iterator[Truth]:
     for folder in sorted(path.parent for path in options.orbits.glob("*/mesh.glb")):
         yield orbit(folder, 256)
     if options.corpus:
@@ -93,7 +102,7 @@ def measure_all(options: argparse.Namespace) -> None:
     """Measure what the file lacks."""
     done = {(line["subject"], line["fault"], line["strength"]) for line in read(options.figures)}
     for truth in truths(options):
-        for case in cases(truth, options.most):
+        for case in cases(truth, options.most, options.faults):
             if case.key in done:
                 continue
             planted = clean = truth.views
@@ -103,15 +112,25 @@ def measure_all(options: argparse.Namespace) -> None:
                 rng = np.random.default_rng(zlib.crc32(repr(case.key).encode()))
                 planted = FAULTS[case.fault].plant(truth, case.strength, rng)
             start = time.process_time()
-            found = measure(planted.images, planted.alphas, planted.cameras, depths=planted.depths)
             line = {"subject": truth.name, "fault": case.fault, "strength": case.strength}
-            seconds = time.process_time() - start
-            line |= {"seconds": round(seconds, 2), "change": changed(clean, planted)}
+            line |= {"change": changed(clean, planted)}
+            if options.estimated:
+                planted, line["confidence"] = found_again(planted)
+            found = measure(planted.images, planted.alphas, planted.cameras, depths=planted.depths)
+            line |= {"seconds": round(time.process_time() - start, 2)}
             line |= {name: getattr(found, name) for name in FACTS}
             line |= {"curves": {name: np.round(curve, 5).tolist() for name, curve in found.curves().items()}}
             with options.figures.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(*case.key, line["seconds"], flush=True)
+
+
+def found_again(views: Views) -> tuple[Views, float]:
+    """Return the views with cameras estimated from the pictures alone, without frames that found none; and belief."""
+    estimated = estimate(views.images, views.alphas)
+    placed = estimated.registered
+    alphas = None if views.alphas is None else views.alphas[placed]
+    return Views(views.images[placed], alphas, None, estimated.cameras[placed]), estimated.confidence
 
 
 def changed(clean: Views, planted: Views) -> float:
@@ -179,8 +198,9 @@ def judge(lines: list[dict]) -> str:
 
 
 def score(line: dict) -> float:
-    """Return the verdict's score of a clip."""
-    return verdict(consistency(line)).score
+    """Return the verdict's score of a clip; cameras that are not believed count as well."""
+    worst = verdict(consistency(line)).score
+    return max(worst, SHY / max(line["confidence"], 1e-3)) if "confidence" in line else worst
 
 
 def kind(line: dict) -> str:
@@ -223,6 +243,9 @@ def main() -> None:
     first.add_argument("--corpus", type=Path)
     first.add_argument("--lego", type=Path)
     first.add_argument("--most", type=int, default=3, help="strengths of each kind")
+    first.add_argument("--subjects", default="", help="names, with commas between")
+    first.add_argument("--faults", default="", help="names, with commas between")
+    first.add_argument("--estimated", action="store_true", help="hide the cameras")
     second = commands.add_parser("judge")
     second.add_argument("figures", type=Path)
     second.add_argument("--write", action="store_true")
