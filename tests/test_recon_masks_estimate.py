@@ -96,7 +96,7 @@ def test_a_picture_without_a_subject_gives_no_alphas():
     assert masking.alphas is None
     assert masking.method == "none"
     assert masking.doubt > 0.5
-    assert any("--no-mask" in note for note in masking.notes)
+    assert ["--masks FOLDER" in note for note in masking.notes] == [True]
 
 
 def test_an_empty_backdrop_gives_no_alphas():

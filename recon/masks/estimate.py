@@ -17,6 +17,7 @@ from recon.masks.edges import refined
 from recon.masks.plates import background_motion
 from recon.masks.segment import Cut, before_anything, before_backdrop
 
+KEPT = "No single subject stands out from the background, which is kept; --masks FOLDER takes masks of your own."
 SIZE = 256  # longest side at which a mask is looked for
 Method = Literal["plain background", "grabcut", "rembg", "alpha", "given", "none"]
 
@@ -65,7 +66,7 @@ def estimate_alphas(
     if doubt >= DOUBTFUL and learned.is_available():
         return _by_network(full, found, frame_doubts)
     if not found.masks.any() or (not is_plain and doubt >= NO_SUBJECT):
-        return Masking(None, "none", doubt, ("No single subject stands out from the background, which is kept.",), ())
+        return Masking(None, "none", doubt, (KEPT,), ())
     alphas = np.empty(full.shape[:3], np.float32)
     for index, (mask, image) in enumerate(zip(found.masks, full)):
         alphas[index] = refined(mask, image)
