@@ -163,6 +163,15 @@ def _fewest_misses(
     return next(m for m in range(max_misses + 1) if unexplained[m] <= unexplained[max_misses] + 0.005)
 
 
+@numba.njit(fastmath=True, nogil=True, error_model="numpy", inline="always")
+def pixel_of(m, x, y, z):
+    """Return where a projection matrix m [3,4] puts a world point: its pixel u, v, and its depth, first of all."""
+    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
+    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
+    return depth, u, v
+
+
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", cache=True)
 def _least_misses(misses, alphas, matrices, origin, voxel, max_misses):
     """Return for each mask pixel the fewest misses of any voxel before it, 255 for none; 0 on the background."""
@@ -180,11 +189,9 @@ def _least_misses(misses, alphas, matrices, origin, voxel, max_misses):
                 z = origin[2] + voxel * (k + 0.5)
                 for n in range(num_views):
                     m = matrices[n]
-                    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+                    depth, u, v = pixel_of(m, x, y, z)
                     if depth <= 0.0:
                         continue
-                    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
-                    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
                     # Half the widest footprint a voxel of this edge can have: its diagonal.
                     reach = 0.87 * voxel * np.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2) / depth
                     for row in range(max(int(v - reach), 0), min(int(v + reach) + 1, height)):
@@ -210,10 +217,7 @@ def count_misses(alphas, matrices, origin, voxel, resolution, max_misses):
                 missed = 0
                 votes = 0
                 for n in range(num_views):
-                    m = matrices[n]
-                    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-                    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
-                    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
+                    depth, u, v = pixel_of(matrices[n], x, y, z)
                     if depth > 0.0 and u >= 0.0 and v >= 0.0 and u < width and v < height:
                         votes += 1
                         if bilinear(alphas[n], u, v) < 0.5:
@@ -259,9 +263,7 @@ def _count_misses_anywhere(tables, matrices, origin, voxel, resolution, max_miss
                 votes = 0
                 for n in range(num_views):
                     m = matrices[n]
-                    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-                    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
-                    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
+                    depth, u, v = pixel_of(m, x, y, z)
                     if depth > 0.0 and u >= 0.0 and v >= 0.0 and u < width and v < height:
                         votes += 1
                         reach = 0.87 * voxel * np.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2) / depth

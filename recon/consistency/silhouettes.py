@@ -90,10 +90,7 @@ def _missed_by(alphas, matrices, origin, voxel, resolution):
                 z = origin[2] + voxel * (k + 0.5)
                 bits = np.uint64(0)
                 for f in range(num):
-                    m = matrices[f]
-                    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-                    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
-                    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
+                    depth, u, v = hull.pixel_of(matrices[f], x, y, z)
                     inside = depth > 0.0 and u >= 0.0 and v >= 0.0 and u < width and v < height
                     if not inside or hull.bilinear(alphas[f], u, v) < 0.5:
                         bits |= np.uint64(1) << np.uint64(f)
@@ -136,11 +133,9 @@ def _least_missed(missed_by, alphas, matrices, origin, voxel, tolerance):
                     others = bits & ~own
                     missed = count - (1 if bits & own else 0)
                     m = matrices[f]
-                    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+                    depth, u, v = hull.pixel_of(m, x, y, z)
                     if depth <= 0.0:
                         continue
-                    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) / depth
-                    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) / depth
                     reach = tolerance + 0.5 * voxel * np.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2) / depth
                     for row in range(max(int(v - reach), 0), min(int(v + reach) + 1, height)):
                         for column in range(max(int(u - reach), 0), min(int(u + reach) + 1, width)):
