@@ -22,6 +22,7 @@ from torch import Tensor
 from recon.camera import Cameras
 from recon.config import PosesConfig
 from recon.poses import joint, orbit, sfm
+from recon.poses import rig as rigs
 from recon.poses.closure import looks_closed
 from recon.poses.confidence import Evidence, believe
 from recon.poses.epipolar import INLIER, REFERENCE, OrbitFit, Prior, fit_orbits, sampson_px
@@ -159,10 +160,7 @@ def _orbit_candidate(
         "turns": round(float(fit.params[2]), 3),
         "in_front": round(fit.in_front, 3),
     }
-    focal = orbit.focal_px(fit.params, height, width)
-    K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).float()
-    w2c = torch.from_numpy(orbit.poses(fit.params, times)).float()
-    cameras = Cameras(K.repeat(len(times), 1, 1), w2c, height, width)
+    cameras = rigs.to_cameras(rigs.from_orbit(fit.params, times, height, width))
     return Candidate(name, cameras, torch.ones(len(times), dtype=torch.bool), None, facts), fit.params
 
 
