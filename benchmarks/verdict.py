@@ -38,6 +38,7 @@ from truth_clips import model, orbit, ring, scene
 from generator.corpus import Corpus
 from recon.consistency.measure import FACTS, Consistency, measure
 from recon.consistency.verdict import SHY, verdict
+from recon.poses.compare import compare
 from recon.poses.estimate import estimate
 from recon.views import Views, composited
 
@@ -115,7 +116,7 @@ def measure_all(options: argparse.Namespace) -> None:
             line = {"subject": truth.name, "fault": case.fault, "strength": case.strength}
             line |= {"change": changed(clean, planted)}
             if options.estimated:
-                planted, line["confidence"] = found_again(planted)
+                planted, line["confidence"], line["auc_15"] = found_again(planted)
             found = measure(planted.images, planted.alphas, planted.cameras, depths=planted.depths)
             line |= {"seconds": round(time.process_time() - start, 2)}
             line |= {name: getattr(found, name) for name in FACTS}
@@ -125,12 +126,17 @@ def measure_all(options: argparse.Namespace) -> None:
             print(*case.key, line["seconds"], flush=True)
 
 
-def found_again(views: Views) -> tuple[Views, float]:
-    """Return the views with cameras estimated from the pictures alone, without frames that found none; and belief."""
+def found_again(views: Views) -> tuple[Views, float, float]:
+    """Return the views with cameras estimated from the pictures alone, without frames that found none; belief; AUC@15.
+
+    The latter holds them against the cameras that were commanded.
+    """
     estimated = estimate(views.images, views.alphas)
     placed = estimated.registered
     alphas = None if views.alphas is None else views.alphas[placed]
-    return Views(views.images[placed], alphas, None, estimated.cameras[placed]), estimated.confidence
+    errors = compare(estimated.cameras, views.cameras, placed)
+    found = Views(views.images[placed], alphas, None, estimated.cameras[placed])
+    return found, estimated.confidence, round(errors.auc_15, 2)
 
 
 def changed(clean: Views, planted: Views) -> float:

@@ -31,6 +31,20 @@ class TimeEmbedding(nn.Module):
         return self.mlp(waves.to(self.mlp[0].weight.dtype))  # type: ignore[call-overload]
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention of q [b,heads,n,c] to k and v [b,heads,m,c], where mask [b,1,1,m] is true.
+
+    Training on a CPU takes plain matrix products: the backward pass of torch's own kernel there knows no matrix units,
+    and costs a quarter of a step.
+    """
+    if q.device.type != "cpu" or not q.requires_grad:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    weights = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+    if mask is not None:
+        weights = weights.masked_fill(~mask, torch.finfo(weights.dtype).min)
+    return weights.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+
+
 class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -43,7 +57,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         q, k, v = rearrange(self.qkv(x), "b n (three heads c) -> three b heads n c", three=3, heads=self.heads)
         q, k = apply_rope(self.norm_q(q), *rope), apply_rope(self.norm_k(k), *rope)
-        y = F.scaled_dot_product_attention(q, k, v)
+        y = attend(q, k, v)
         return self.out(rearrange(y, "b heads n c -> b n (heads c)"))
 
 
@@ -63,7 +77,7 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
         q = rearrange(self.q(x), "b n (heads c) -> b heads n c", heads=self.heads)
         k, v = rearrange(self.kv(text), "b l (two heads c) -> two b heads l c", two=2, heads=self.heads)
-        y = F.scaled_dot_product_attention(self.norm_q(q), self.norm_k(k), v, attn_mask=text_mask[:, None, None, :])
+        y = attend(self.norm_q(q), self.norm_k(k), v, text_mask[:, None, None, :])
         return self.out(rearrange(y, "b heads n c -> b n (heads c)"))
 
 

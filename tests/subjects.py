@@ -61,3 +61,20 @@ def surface_splats(mesh: trimesh.Trimesh, num: int, seed: int = 0) -> Splats:
         opacity_logits=torch.full((num,), 3.0),
         sh=rgb_to_dc(rgb).float()[:, None],
     )
+
+
+def potato() -> trimesh.Trimesh:
+    """A bumpy lump with spots of colour, the same from no two sides; it fits into a ball of radius 0.25."""
+    rng = np.random.default_rng(3)
+    mesh = trimesh.creation.icosphere(subdivisions=5)
+    bumps = rng.normal(size=(12, 3))
+    bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
+    near = np.exp(-np.square(mesh.vertices[:, None] - bumps).sum(-1) / 0.15)
+    radius = 0.6 + near @ rng.uniform(-0.3, 0.4, 12)
+    spots = rng.normal(size=(150, 3))
+    spots /= np.linalg.norm(spots, axis=1, keepdims=True)
+    nearest = np.square(mesh.vertices[:, None] - spots).sum(-1).argmin(1)
+    colors = rng.integers(30, 230, size=(150, 3))[nearest]
+    colored = np.concatenate([colors, np.full((len(colors), 1), 255)], axis=1).astype(np.uint8)
+    vertices = 0.25 * mesh.vertices * radius[:, None] / radius.max()
+    return trimesh.Trimesh(vertices, mesh.faces, vertex_colors=colored, process=False)

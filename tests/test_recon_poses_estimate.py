@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-import trimesh
 
 from recon.camera import Cameras
 from recon.config import PosesConfig
@@ -14,6 +13,7 @@ from recon.poses import orbit
 from recon.poses.compare import compare
 from recon.poses.estimate import estimate
 from recon.poses.types import PoseEstimate
+from subjects import potato
 
 NUM, HEIGHT, WIDTH = 20, 96, 112
 
@@ -25,23 +25,6 @@ class Found:
     truth: Cameras
     estimate: PoseEstimate
     steps: list[str]
-
-
-def potato() -> trimesh.Trimesh:
-    """A bumpy lump with spots of colour, the same from no two sides; it fits into a ball of radius 0.25."""
-    rng = np.random.default_rng(3)
-    mesh = trimesh.creation.icosphere(subdivisions=5)
-    bumps = rng.normal(size=(12, 3))
-    bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
-    near = np.exp(-np.square(mesh.vertices[:, None] - bumps).sum(-1) / 0.15)
-    radius = 0.6 + near @ rng.uniform(-0.3, 0.4, 12)
-    spots = rng.normal(size=(150, 3))
-    spots /= np.linalg.norm(spots, axis=1, keepdims=True)
-    nearest = np.square(mesh.vertices[:, None] - spots).sum(-1).argmin(1)
-    colors = rng.integers(30, 230, size=(150, 3))[nearest]
-    colored = np.concatenate([colors, np.full((len(colors), 1), 255)], axis=1).astype(np.uint8)
-    vertices = 0.25 * mesh.vertices * radius[:, None] / radius.max()
-    return trimesh.Trimesh(vertices, mesh.faces, vertex_colors=colored, process=False)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from recon import stereo
 from recon.camera import Cameras
 from recon.config import PosesConfig
 from recon.masks import Masking, background_colors, estimate_alphas, unmixed
+from recon.poses import learned
 from recon.poses.estimate import estimate
 from recon.poses.types import PoseEstimate
 from recon.views import Views
@@ -32,7 +33,7 @@ from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.show import save_mask_preview
 from vid2three.sources import open_source, picture_files, printable
 
-__all__ = ["STAGES", "WORLD", "check_poses", "check_source", "digest", "frames", "masks", "poses", "views"]
+__all__ = ["STAGES", "WORLD", "check_matcher", "check_poses", "check_source", "digest", "frames", "masks", "poses", "views"]
 
 WORLD = "right-handed, z up along the orbit's axis, the first camera at -y, the subject in the unit sphere"
 STAGES = ("frames", "masks", "poses")
@@ -44,6 +45,12 @@ def check_source(source: Path, masks: Path | None, config: InputConfig) -> None:
     open_source(source, config.max_size)
     if masks is not None and not masks.is_dir():
         raise FileNotFoundError(f"There is no folder of masks {printable(masks)}; pass one with a picture a frame.")
+
+
+def check_matcher(config: PosesConfig) -> None:
+    """Raise FileNotFoundError or ValueError, with the cure, where a matcher is asked for and is none; quick."""
+    if config.matcher:
+        learned.check_matcher(Path(config.matcher))
 
 
 def digest(source: Path) -> str:

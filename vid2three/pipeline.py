@@ -103,6 +103,7 @@ def reconstruct(
         return _with_cameras(source, output, config, seed, overwrite, masks, nerfstudio_env, progress)
     masks = None if masks is None else Path(masks)
     footage.check_source(source, masks, config.input)
+    footage.check_matcher(config.poses)
     environment = _environment(config, nerfstudio_env)
     name = stages.source_name(source)
     folder = Path(output) if output else Path(stages.slug(name))

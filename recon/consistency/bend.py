@@ -22,6 +22,10 @@ MARGIN = 0.06  # around the subject, in longer sides
 SPOT = 2.0  # standard deviation in pixels at 96 pixels of what counts as a spot
 THIN = 3  # pixels
 REFERENCE = 96.0  # pixels
+WHITE = 0.5  # least of what a gleam adds to a channel by the most: light is added in linear colours, or in encoded ones
+FAINT = 0.03  # light below which nothing gleams
+HALF = 0.5  # of a brighter patch that must be white, for all of it to gleam
+COLORED = 0.15  # saturation from which on white light can be told from another colour of the surface
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,28 @@ class Bend:
     """How far the brightness' gain lies from 1: the largest over the same thirds."""
     worst: float
     """The largest difference of colour or coverage, averaged over a spot, that bending and tinting leave."""
+    gleam: float
+    """Share of the subject that gleams in the target alone, which counts as no difference."""
 
 
-def bend(picture: np.ndarray, target: np.ndarray) -> Bend:
+def bend(picture: np.ndarray, target: np.ndarray, *, has_ghosts: bool = False) -> Bend:
     """Bend and tint `picture` towards `target`, both premultiplied RGBA [h,w,4] in float32; costs 12 ms at 64 px.
 
-    Pixels count by the larger of the two alphas; where both are empty everywhere, nothing differs.
+    Pixels count by the larger of the two alphas; where both are empty everywhere, nothing differs. White light on a
+    coloured surface of the target is a lamp's reflection, which another view need not have, and is taken off first;
+    with `has_ghosts` that of the picture is too.
     """
     window = _window(np.maximum(picture[..., 3], target[..., 3]))
     if window is None:
-        return Bend((0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 0.0)
+        return Bend((0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0)
     a, b = (np.ascontiguousarray(p[window].astype(np.float64).transpose(2, 0, 1)) for p in (picture, target))
     height, width = a.shape[1:]
     weight = np.maximum(a[3], b[3])
+    light, ghost = _gleam(a, b), _gleam(b, a)
+    b[:3] -= light
+    if has_ghosts:
+        a[:3] -= ghost
+    gleaming = float((light > 0).sum() / weight.sum())
     down, across = _tents(height), _tents(width)  # h G, w G
     nodes, matrix = np.zeros((2, NODES, NODES)), np.eye(3, 4)
     for blur in BLURS:
@@ -69,7 +82,28 @@ def bend(picture: np.ndarray, target: np.ndarray) -> Bend:
     tinted = _tinted(moved, matrix)
     squares = tuple(_square(p, b) for p in (a, moved, tinted))
     shift = (weight * np.hypot(*shifts)).sum() / weight.sum()
-    return Bend(squares, float(shift), *_gains(moved, b), _worst_spot(tinted, b, picture.shape))  # type: ignore[arg-type]
+    worst = _worst_spot(tinted, b, picture.shape)
+    return Bend(squares, float(shift), *_gains(moved, b), worst, gleaming)  # type: ignore[arg-type]
+
+
+def _gleam(dull: np.ndarray, bright: np.ndarray) -> np.ndarray:
+    """Return the light [h,w] that one window [4,h,w] has more than the other, where it is white on coloured surfaces.
+
+    Its patches are three pixels thick at least, as edges that lie elsewhere are no gleam, and white in half of
+    their area or more.
+    """
+    more = bright[:3] - dull[:3]
+    least, is_brighter = more.min(axis=0), (more.mean(axis=0) > FAINT) & (np.minimum(dull[3], bright[3]) > 0.5)
+    whiter = (_saturation(dull) > COLORED) & (_saturation(bright) < _saturation(dull))
+    is_white = is_brighter & whiter & (least > FAINT) & (least > WHITE * more.max(axis=0))
+    cores = ndimage.binary_opening(is_white, np.ones((THIN, THIN)))
+    patches, num = ndimage.label(is_brighter)  # type: ignore[misc]
+    white = ndimage.mean(cores, patches, np.arange(num + 1))
+    return np.where(is_brighter & (white[patches] >= HALF), more.mean(axis=0), 0.0)
+
+
+def _saturation(picture: np.ndarray) -> np.ndarray:
+    return np.ptp(picture[:3], axis=0) / np.maximum(picture[:3].max(axis=0), 1e-6)
 
 
 def _worst_spot(picture: np.ndarray, target: np.ndarray, shape: tuple[int, ...]) -> float:

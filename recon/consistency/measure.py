@@ -31,6 +31,8 @@ REFERENCE = 256  # pixels: shifts and distances are given at this size
 INLIER_PX = 2.0  # at 256
 DEPTH_TOLERANCE = 0.05  # of half of what a picture shows
 FEWEST = 6  # frames
+GLEAMS = 0.02  # share of the subject from which on a frame gleams, and leaves a ghost
+GHOST_REACH = 2.5  # usual distances between neighbours: how far it is seen in renders from beside it
 FACTS = ("closure", "spacing_deg", "pixel")  # fields of a clip, not of its frames
 
 
@@ -60,6 +62,8 @@ class Consistency:
     """Area that is partly covered, but no outline, by the mask's area."""
     off_epipolar: np.ndarray
     """Share of its matches that lie more than 2 px of 256 beside their epipolar lines."""
+    gleam: np.ndarray
+    """Share of it that gleams as no other view shows."""
     depth_off: np.ndarray
     """Share of its depth map that its neighbours see through."""
     frozen: np.ndarray
@@ -103,8 +107,12 @@ def measure(
     rgba = blob.targets(views)
     left_out, taken = held_out(views, seed=seed)
     bends = [bend(drawn, frame) for drawn, frame in zip(left_out, rgba, strict=True)]
+    beside = motion.neighbours(cameras, GHOST_REACH) & (np.array([b.gleam for b in bends]) > GLEAMS)
+    has_ghosts = beside.any(axis=1)
+    for f in np.flatnonzero(has_ghosts):
+        bends[f] = bend(left_out[f], rgba[f], has_ghosts=True)
     squares = np.array([b.squares for b in bends])
-    fitted = [bend(drawn, frame) for drawn, frame in zip(taken, rgba, strict=True)]
+    fitted = [bend(taken[f], rgba[f], has_ghosts=bool(has_ghosts[f])) for f in range(num)]
     still, _, tinted = decibels(squares).T
     unknown = np.full(num, np.nan)
     hulls = outlines(views) if alphas is not None and num <= MOST else None
@@ -122,6 +130,7 @@ def measure(
         denied=unknown if hulls is None else hulls.denied,
         haze=unknown if views.alphas is None else haze(views.alphas),
         off_epipolar=unknown if matches is None else _off_epipolar(matches, cameras),
+        gleam=np.array([b.gleam for b in bends]),
         depth_off=unknown if views.depths is None else _depth_off(views),
         frozen=motion.frozen(change, cameras).astype(float),
         jitter=motion.jitter(cameras),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from recon.camera import Cameras
@@ -49,6 +49,13 @@ def angles(cameras: Cameras) -> Float[np.ndarray, " f"]:
     """Return the angle in radians at the subject from each camera to the next, and from the last to the first."""
     directions = _directions(cameras)
     return np.arccos(np.clip((directions * np.roll(directions, -1, axis=0)).sum(axis=1), -1, 1))
+
+
+def neighbours(cameras: Cameras, reach: float) -> Bool[np.ndarray, "f f"]:
+    """Return which cameras see the subject from less than `reach` times the usual distance apart; none is its own."""
+    directions = _directions(cameras)
+    apart = np.rad2deg(np.arccos(np.clip(directions @ directions.T, -1, 1)))
+    return (apart < reach * spacing_deg(cameras)) & ~np.eye(len(directions), dtype=bool)
 
 
 def spacing_deg(cameras: Cameras) -> float:

@@ -79,8 +79,12 @@ def haze(alphas: Float[Tensor, "f h w"]) -> np.ndarray:
 
 @numba.njit(fastmath=True, nogil=True, error_model="numpy", cache=True)
 def _missed_by(alphas, matrices, origin, voxel, resolution):
-    """Return for every voxel the frames that show background at its centre, one bit each: uint64 [R,R,R]."""
+    """Return for every voxel the frames that show background at its centre, one bit each: uint64 [R,R,R].
+
+    A frame that ends before it says nothing, but where so few see it that they prove nothing all of them miss it.
+    """
     num, height, width = alphas.shape
+    full = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - num)
     missed_by = np.zeros((resolution, resolution, resolution), np.uint64)
     for i in range(resolution):
         x = origin[0] + voxel * (i + 0.5)
@@ -88,13 +92,14 @@ def _missed_by(alphas, matrices, origin, voxel, resolution):
             y = origin[1] + voxel * (j + 0.5)
             for k in range(resolution):
                 z = origin[2] + voxel * (k + 0.5)
-                bits = np.uint64(0)
+                bits, votes = np.uint64(0), 0
                 for f in range(num):
                     depth, u, v = hull.pixel_of(matrices[f], x, y, z)
-                    inside = depth > 0.0 and u >= 0.0 and v >= 0.0 and u < width and v < height
-                    if not inside or hull.bilinear(alphas[f], u, v) < 0.5:
-                        bits |= np.uint64(1) << np.uint64(f)
-                missed_by[i, j, k] = bits
+                    if depth > 0.0 and u >= 0.0 and v >= 0.0 and u < width and v < height:
+                        votes += 1
+                        if hull.bilinear(alphas[f], u, v) < 0.5:
+                            bits |= np.uint64(1) << np.uint64(f)
+                missed_by[i, j, k] = bits if votes >= hull.MIN_VOTES * num else full
     return missed_by
 
 

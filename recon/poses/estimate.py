@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from recon.poses.features import find_matches, joined
 from recon.poses.flow import flow_matches
 from recon.poses.gauge import settle, sweep
 from recon.poses.judge import JudgeScore, held_out_score
+from recon.poses.learned import learned_matches
 from recon.poses.silhouettes import outermost_points
 from recon.poses.types import Candidate, Matches, PoseEstimate
 
@@ -87,11 +89,19 @@ def estimate(
     followed = flow_matches(images, alphas, is_loop=is_closed)
     spots = find_matches(images, alphas)
     matches = followed if _is_followed(followed, num) else joined([followed, spots])
+    learned = None
+    if config.matcher:
+        report = lambda pair, total: tell("matches", pair=pair, pairs=total)  # noqa: E731
+        learned = learned_matches(images, alphas, Path(config.matcher), is_loop=is_closed, progress=report)
 
     tell("orbit", matches=len(matches), closed=is_closed)
     prior = _prior(config, is_closed, height, width)
     fits = _orbits(matches, alphas, times, height, width, prior, seed)
     found = [_orbit_candidate(fit, times, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
+    if learned is not None:
+        others = _orbits(joined([matches, learned]), alphas, times, height, width, prior, seed)
+        found += [_orbit_candidate(fit, times, height, width, "orbit, learned") for fit in others[:1]]
+        spots = joined([spots, learned])
     tell("structure from motion")
     fov = sfm.FOV_DEG if config.fov_deg is None else prior.fov_deg[0]
     points = sfm.sources(spots, followed, num)
