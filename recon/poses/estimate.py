@@ -40,7 +40,9 @@ FOLLOWED = 30  # matches from each frame to the next from which on optical flow 
 GIVEN_FOV_SPREAD = 1.0  # degrees, of a field of view that was given
 RIVAL_DB = 1.5  # a runner-up no farther behind is refined too,
 RIVAL_DEG = 5.0  # where its relative rotations differ by this much
-STEPS = ("matches", "orbit", "structure from motion", "judge", "refine", "done")
+SURE_INLIERS, SURE_IOU, SURE_DB = 0.7, 0.92, 5.0  # of an orbit, and its lead over the other way: no other is asked then
+OTHER_WAY = "other way"
+STEPS = ("matches", "orbit", "judge", "structure from motion", "refine", "done")
 
 Progress = Callable[[int, int, dict], None]
 
@@ -97,23 +99,26 @@ def estimate(
     tell("orbit", matches=len(matches), closed=is_closed)
     prior = _prior(config, is_closed, height, width)
     fits = _orbits(matches, alphas, times, height, width, prior, seed)
-    found = [_orbit_candidate(fit, times, height, width, name) for fit, name in zip(fits, ("orbit", "other way"))]
+    found = [_orbit_candidate(fit, times, height, width, name) for fit, name in zip(fits, ("orbit", OTHER_WAY))]
     if learned is not None:
         others = _orbits(joined([matches, learned]), alphas, times, height, width, prior, seed)
         found += [_orbit_candidate(fit, times, height, width, "orbit, learned") for fit in others[:1]]
         spots = joined([spots, learned])
-    tell("structure from motion")
-    fov = sfm.FOV_DEG if config.fov_deg is None else prior.fov_deg[0]
-    points = sfm.sources(spots, followed, num)
-    found += [(placed, None) for placed in sfm.reconstruct(points, num, height, width, fov_deg=fov, seed=seed)]
-    found = [(candidate, params) for candidate, params in found if int(candidate.registered.sum()) >= FEWEST_FRAMES]
-    if not found:
+    tell("judge", candidates=[candidate.name for candidate, _ in found])
+    scored = [_judged(images, alphas, *pair, seed) for pair in found]
+    if not _is_sure(scored):
+        tell("structure from motion")
+        fov = sfm.FOV_DEG if config.fov_deg is None else prior.fov_deg[0]
+        points = sfm.sources(spots, followed, num)
+        others = sfm.reconstruct(points, num, height, width, fov_deg=fov, seed=seed)
+        placed = [candidate for candidate in others if int(candidate.registered.sum()) >= FEWEST_FRAMES]
+        scored += [_judged(images, alphas, candidate, None, seed) for candidate in placed]
+    if not scored:
         raise ValueError(
             f"Nothing can be followed through the {num} frames, so their cameras cannot be found. Film slowly around a "
             "subject that fills the picture, in even light."
         )
-    tell("judge", candidates=[candidate.name for candidate, _ in found])
-    scored = sorted((_judged(images, alphas, *pair, seed) for pair in found), key=lambda entry: -entry.rating)
+    scored.sort(key=lambda entry: -entry.rating)
     tell("refine", best=scored[0].candidate.name)
     refined = [_refined(images, alphas, times, entry, matches, seed) for entry in _worth_refining(scored)]
     best = max(refined, key=lambda entry: entry.rating)
@@ -181,6 +186,15 @@ def _judged(
     some = None if alphas is None else alphas[placed]
     score = held_out_score(images[placed], some, candidate.cameras[placed], points=candidate.points, seed=seed)
     return _Scored(candidate, score, params)
+
+
+def _is_sure(scored: list[_Scored]) -> bool:
+    """Return whether an orbit explains matches, outlines and frames so well that structure from motion adds nothing."""
+    if len(scored) < 2 or scored[0].score.has_hull is False:
+        return False
+    best, rest = scored[0], [entry for entry in scored[1:] if entry.candidate.name == OTHER_WAY]
+    explains = best.candidate.facts["inliers"] >= SURE_INLIERS and best.score.silhouette_iou >= SURE_IOU
+    return explains and all(best.rating - entry.rating >= SURE_DB for entry in rest)
 
 
 def _worth_refining(scored: list[_Scored]) -> list[_Scored]:
