@@ -76,6 +76,8 @@ class GenerateConfig:
     """Field of view of the camera, in degrees."""
     fps: int = 8
     """Frames a second of orbit.mp4."""
+    candidates: int = 1
+    """Clips that are made, each from a seed of its own; the one whose frames agree best is kept."""
     mends: int = 0
     """Times that frames which do not fit in with the others are made anew, the others held; each costs a sampling and a
     few seconds to judge it."""

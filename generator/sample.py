@@ -26,6 +26,9 @@ from .vocabulary import understand
 from .weights import fingerprint, load_model, model_path, vocabulary
 
 
+MOST_CANDIDATES = 64
+
+
 @dataclass(frozen=True)
 class Guide:
     """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724)."""
@@ -153,6 +156,8 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
     if config.fps < 1:
         raise ValueError(f"A clip has at least one frame a second, not {config.fps}: try 8.")
+    if not 1 <= config.candidates <= MOST_CANDIDATES:
+        raise ValueError(f"Candidates are 1 to {MOST_CANDIDATES} clips, not {config.candidates}.")
     if config.mends < 0:
         raise ValueError(f"Frames are mended 0 times or more, not {config.mends}.")
     if not 10 <= config.fov_deg <= 90:

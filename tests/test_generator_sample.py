@@ -146,6 +146,7 @@ REFUSED = {
     "steps": (0, "at least one step, not 0: try 24"),
     "shift": (0.0, "above 0, not 0.0"),
     "fps": (0, "one frame a second, not 0: try 8"),
+    "candidates": (0, "1 to 64 clips, not 0"),
     "mends": (-1, "0 times or more, not -1"),
     "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
     "elevation_deg": (85.0, "between -80 and 80 degrees, not at 85.0"),

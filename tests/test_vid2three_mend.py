@@ -31,5 +31,5 @@ def test_a_mirrored_frame_is_found_and_made_anew():
 
 def test_a_clip_too_short_to_judge_is_refused_before_any_work():
     check(replace(SMALL, mends=0, num_frames=4))
-    with pytest.raises(ValueError, match="4 frames cannot be mended"):
+    with pytest.raises(ValueError, match="4 frames cannot be judged"):
         check(replace(SMALL, num_frames=4))

@@ -19,10 +19,11 @@ SEEDS_APART = 7919  # between the clip's seed and those of its mended frames
 
 
 def check(config: GenerateConfig) -> None:
-    """Raise ValueError where a clip is too short to say which of its frames does not fit in."""
-    if config.mends and config.num_frames < FEWEST:
+    """Raise ValueError where a clip is too short to say which of its frames fit in."""
+    if (config.mends or config.candidates > 1) and config.num_frames < FEWEST:
         raise ValueError(
-            f"A clip of {config.num_frames} frames cannot be mended: {FEWEST} are needed to say which of them is wrong."
+            f"A clip of {config.num_frames} frames cannot be judged: {FEWEST} are needed to say which of them is wrong. "
+            "Ask for more frames, or leave out mends and candidates."
         )
 
 
@@ -37,22 +38,22 @@ def mended(
     Returns the clip, and what was done for a manifest. Each time costs a sampling of the clip and a measurement.
     """
     best = clip
-    judged, frames = _judged(views_of(clip))
-    facts: dict[str, Any] = {"trouble": [round(_trouble(judged), 3)], "frames": []}
+    known, frames = judge(views_of(clip))
+    facts: dict[str, Any] = {"trouble": [round(mean_trouble(known), 3)], "frames": []}
     for attempt in range(config.mends):
         progress(attempt, config.mends)
         if len(frames) == 0:
             break
         tried = regenerate(best, frames, config, seed=clip.seed + SEEDS_APART * (attempt + 1))
-        again, others = _judged(views_of(tried))
-        if _trouble(again) < _trouble(judged):
+        again, others = judge(views_of(tried))
+        if mean_trouble(again) < mean_trouble(known):
             facts["frames"] = sorted({*facts["frames"], *frames})
-            best, judged, frames = tried, again, others
-        facts["trouble"].append(round(_trouble(judged), 3))
+            best, known, frames = tried, again, others
+        facts["trouble"].append(round(mean_trouble(known), 3))
     return best, facts
 
 
-def _judged(views: Views) -> tuple[Verdict, list[int]]:
+def judge(views: Views) -> tuple[Verdict, list[int]]:
     """Return the verdict, and the frames to make anew: the worst, half of them at most."""
     found = measure(views.images, views.alphas, views.cameras, depths=views.depths)
     blamed = blame(found)
@@ -60,6 +61,6 @@ def _judged(views: Views) -> tuple[Verdict, list[int]]:
     return verdict(found), sorted(int(frame) for frame in worst if blamed[frame] > 1)
 
 
-def _trouble(judged: Verdict) -> float:
+def mean_trouble(verdict: Verdict) -> float:
     """Return one figure to compare clips by: the mean of the frames' troubles, each no more than 4."""
-    return float(np.minimum(judged.trouble, 4.0).mean())
+    return float(np.minimum(verdict.trouble, 4.0).mean())

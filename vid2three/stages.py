@@ -43,6 +43,7 @@ from vid2three.formats.depth_maps import load_depth_maps
 from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
+from vid2three.candidates import best_candidate
 from vid2three.mend import check as check_mends
 from vid2three.mend import mended
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
@@ -132,8 +133,8 @@ def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
     prompt, seed = run.manifest["prompt"], run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
-        made = generate(prompt, config, seed=seed, progress=lambda step, total: progress("generate", step, total, {}))
-        facts: dict[str, Any] = {}
+        report = lambda step, total: progress("generate", step, total, {})  # noqa: E731
+        made, facts = best_candidate(prompt, config, clip_views, seed=seed, progress=report)
         if config.mends:
             made, facts["mended"] = mended(made, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
