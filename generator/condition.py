@@ -80,7 +80,8 @@ def orbit_condition(
     y = (v - K[:, 1, 2, None]) / K[:, 1, 1, None]
     shape = (len(K), len(v), len(u))
     local = torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape), torch.ones(shape).to(K)], dim=-1)
-    directions = torch.einsum("bfij,bhwj->bfhwi", c2w[:, :, :3, :3], local)
+    with torch.autocast(local.device.type, enabled=False):  # bf16 would turn rays by a fifth of a degree
+        directions = torch.einsum("bfij,bhwj->bfhwi", c2w[:, :, :3, :3], local)
     directions = torch.nn.functional.normalize(directions, dim=-1)
     origins = c2w[:, :, None, None, :3, 3].expand_as(directions)
     rays = torch.cat([directions, torch.linalg.cross(origins, directions)], dim=-1)

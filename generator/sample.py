@@ -25,7 +25,6 @@ from .vae import SPACE, TIME, VideoAutoencoder
 from .vocabulary import understand
 from .weights import fingerprint, load_model, model_path, vocabulary
 
-
 MOST_CANDIDATES = 64
 
 

@@ -10,6 +10,7 @@ last share of the budget (warm-up, stable, decay: arXiv:2404.06395). Everything 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -322,7 +323,13 @@ class Trainer:
             average.lerp_(value.detach().float(), 0.02)
             weight += 0.02 * (1 - weight)
             if clock.step % 50 == 0:
-                self._record(name, clock, {"loss": float(average) / weight})  # waits for the device
+                known = float(average) / weight  # waits for the device
+                if not math.isfinite(known):
+                    raise RuntimeError(
+                        f"The loss of {name} is {known} after {clock.step} steps: lower lr, or turn off bf16 or "
+                        "compile; training goes on from the last checkpoint."
+                    )
+                self._record(name, clock, {"loss": known})
             now = time.monotonic()
             clock.minutes += (now - last) / 60
             last = now

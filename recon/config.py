@@ -113,4 +113,4 @@ class PosesConfig:
     fov_deg: float | None = None
     """Horizontal field of view of the camera in degrees; found with the cameras unless given."""
     matcher: str = ""
-    """Folder of a keypoint matcher of transformers (EfficientLoFTR, LightGlue, SuperGlue), whose matches are tried as well."""
+    """Folder of a keypoint matcher of transformers (EfficientLoFTR, LightGlue, SuperGlue) to try as well."""

@@ -57,3 +57,9 @@ def test_angles_lie_half_way_between_two_frames():
     _, angles = condition()
     expected = np.radians([[0.0], [70.0]]) + 2 * np.pi * (np.arange(FRAMES // 2) * 2 + 0.5) / FRAMES
     assert np.allclose(angles, expected, atol=1e-5)
+
+
+def test_mixed_precision_leaves_rays_exact():
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed, _ = condition()
+    assert torch.equal(mixed, condition()[0])

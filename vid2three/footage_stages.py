@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import torch
 from recon import stereo
 from recon.camera import Cameras
 from recon.config import PosesConfig
-from recon.masks import Masking, background_colors, estimate_alphas, unmixed
+from recon.masks import ESTIMATED, Masking, background_colors, estimate_alphas, unmixed
+from recon.masks.agree import fill_denied_holes
 from recon.poses import learned
 from recon.poses.estimate import estimate
 from recon.poses.types import PoseEstimate
@@ -33,7 +34,18 @@ from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.show import save_mask_preview
 from vid2three.sources import open_source, picture_files, printable
 
-__all__ = ["STAGES", "WORLD", "check_matcher", "check_poses", "check_source", "digest", "frames", "masks", "poses", "views"]
+__all__ = [
+    "STAGES",
+    "WORLD",
+    "check_matcher",
+    "check_poses",
+    "check_source",
+    "digest",
+    "frames",
+    "masks",
+    "poses",
+    "views",
+]
 
 WORLD = "right-handed, z up along the orbit's axis, the first camera at -y, the subject in the unit sphere"
 STAGES = ("frames", "masks", "poses")
@@ -162,7 +174,10 @@ def views(run: Run, config: InputConfig, progress: Progress) -> None:
     """Frames, masks and poses to views/*.png and transforms.json; depth/*.png where the background is kept."""
 
     def work(files: StageFiles) -> None:
-        found = _posed(run)
+        found, filled = _posed(run)
+        if filled:
+            note = f"Holes in the masks of {len(filled)} frames that all other frames deny were filled."
+            progress("views", 0, 1, {"notes": [note]})
         if config.match and found.alphas is None and len(found) >= stereo.MIN_VIEWS:
             found = stereo.with_depths(found, lambda step, total: progress("views", step, total, {}))
         save_views(files, found, WORLD)
@@ -202,15 +217,20 @@ def _report_poses(progress: Progress, step: int, total: int, facts: dict[str, An
     progress("poses", step, total, {"doing": facts.get("step"), **{k: v for k, v in facts.items() if k != "step"}})
 
 
-def _posed(run: Run) -> Views:
-    """Return the frames that have a camera, as views; the subject's own colours where the background is plain."""
-    images, own_alphas = _load_frames(run)
-    alphas, facts = _load_masks(run), _read_json(run, "poses.json")
-    if alphas is not None and own_alphas is None and run.manifest["masks"]["method"] == "plain background":
-        images = unmixed(images, alphas, background_colors(images))
+def _posed(run: Run) -> tuple[Views, tuple[int, ...]]:
+    """Return the frames that have a camera, as views, and those of them in whose masks holes were filled.
+
+    Where the background is plain, colours are the subject's own.
+    """
+    images, _ = _load_frames(run)
+    method, facts = run.manifest["masks"]["method"], _read_json(run, "poses.json")
     cameras = Cameras(torch.tensor(facts["K"]), torch.tensor(facts["w2c"]), facts["height"], facts["width"])
     points = None if facts["points"] is None else torch.tensor(facts["points"])
-    return Views(images, alphas, None, cameras, points)[torch.tensor(facts["registered"])]
+    found = Views(images, _load_masks(run), None, cameras, points)[torch.tensor(facts["registered"])]
+    found, filled = fill_denied_holes(found) if method in ESTIMATED else (found, ())
+    if found.alphas is not None and method == "plain background":
+        found = replace(found, images=unmixed(found.images, found.alphas, background_colors(found.images)))
+    return found, filled
 
 
 def _as_json(found: PoseEstimate) -> dict[str, Any]:

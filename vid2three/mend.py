@@ -22,7 +22,7 @@ def check(config: GenerateConfig) -> None:
     """Raise ValueError where a clip is too short to say which of its frames fit in."""
     if (config.mends or config.candidates > 1) and config.num_frames < FEWEST:
         raise ValueError(
-            f"A clip of {config.num_frames} frames cannot be judged: {FEWEST} are needed to say which of them is wrong. "
+            f"A clip of {config.num_frames} frames cannot be judged: {FEWEST} are needed. "
             "Ask for more frames, or leave out mends and candidates."
         )
 

@@ -17,7 +17,6 @@ from generator.caption import Expansion
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import check as check_clip
-from generator.sample import generate
 from generator.vocabulary import understand
 from generator.weights import card, vocabulary
 from recon import sdf_mesh, stereo
@@ -37,13 +36,13 @@ from recon.unwrap import welded
 from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
+from vid2three.candidates import best_candidate
 from vid2three.capture import cut_out, load_views, save_views
 from vid2three.config import ExportConfig, InputConfig, check_export
 from vid2three.formats.depth_maps import load_depth_maps
 from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
-from vid2three.candidates import best_candidate
 from vid2three.mend import check as check_mends
 from vid2three.mend import mended
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement

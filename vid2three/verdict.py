@@ -14,11 +14,15 @@ import torch
 from recon.consistency.measure import FEWEST, Consistency, measure
 from recon.consistency.verdict import repair
 from recon.consistency.witness import witness
+from recon.masks import ESTIMATED
 from recon.views import Views
 from vid2three.capture import load_views
 from vid2three.run import Progress, Run, StageFiles
 
 VERDICT = "verdict.json"
+MASKS = (
+    "The masks were estimated: where masks.png shows them wrong, better ones with --masks FOLDER may be all it takes."
+)
 
 
 def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None:
@@ -35,6 +39,7 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
         run.manifest.pop("verdict", None)
         return
     confidence = run.manifest.get("poses", {}).get("confidence")
+    has_own_masks = run.manifest.get("masks", {}).get("method") not in ESTIMATED
 
     def work(files: StageFiles) -> None:
         found = measure(views.images, views.alphas, views.cameras, depths=views.depths, seed=seed)
@@ -49,6 +54,8 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
             progress=lambda step, total: progress("verdict", step, total, {}),
         )
         facts: dict[str, Any] = {**judged.facts(), "figures": _figures(found)}
+        if judged.decision == "refused" and not has_own_masks:
+            facts["reasons"].append(MASKS)
         if with_witness:
             from recon.poses.estimate import estimate  # brings COLMAP's bindings
 
@@ -56,7 +63,7 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
         with files.file(VERDICT) as path:
             path.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
-    settings = {"seed": seed, "confidence": confidence, "witness": with_witness}
+    settings = {"seed": seed, "confidence": confidence, "own_masks": has_own_masks, "witness": with_witness}
     run.stage("verdict", settings, [name for name in view_files(run) if name != VERDICT], work, progress)
     facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
     run.manifest["verdict"] = {key: value for key, value in facts.items() if key not in ("figures", "frame_trouble")}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
@@ -44,16 +44,7 @@ def outlines(views: Views) -> Outlines:
 
     Raises ValueError for more frames.
     """
-    num = len(views)
-    if views.alphas is None or num > MOST:
-        raise ValueError(f"Silhouettes are compared for at most {MOST} frames with alphas; there are {num} frames.")
-    alphas = views.alphas.numpy().astype(np.float32)
-    matrices = hull.projection_matrices(views.cameras)
-    center, half = half_width(views.cameras)
-    origin, voxel = center - EXTENT * half, 2 * EXTENT * half / RESOLUTION
-    missed_by = _missed_by(alphas, matrices, origin, voxel, RESOLUTION)
-    tolerance = TOLERANCE * max(alphas.shape[1:]) / 96.0
-    best = _least_missed(missed_by, alphas, matrices, origin, voxel, tolerance)
+    num, alphas, best = len(views), *_least_missing(views)
     masks = alphas > 0.5
     area = np.maximum(masks.sum(axis=(1, 2)), 1)
     masks = np.stack([ndimage.binary_opening(mask, np.ones((THIN, THIN))) for mask in masks])
@@ -63,6 +54,28 @@ def outlines(views: Views) -> Outlines:
     shares = bits / np.maximum(count, 1)[..., None]
     shares = shares.sum(axis=(1, 2)) / area[:, None]  # F F: from whom, by whom
     return Outlines((count > 0).sum(axis=(1, 2)) / area, shares.sum(axis=0) - np.diagonal(shares))
+
+
+def covered_by_others(views: Views) -> Bool[np.ndarray, "f h w"]:
+    """Return what of each frame lies before the hull that all other frames leave; views as for `outlines`.
+
+    Raises ValueError for more than 64 frames.
+    """
+    return _least_missing(views)[1] == 0
+
+
+def _least_missing(views: Views) -> tuple[np.ndarray, np.ndarray]:
+    """Return the alphas [F,h,w], and for every pixel the frames that deny it, one bit each: uint64 [F,h,w]."""
+    num = len(views)
+    if views.alphas is None or num > MOST:
+        raise ValueError(f"Silhouettes are compared for at most {MOST} frames with alphas; there are {num} frames.")
+    alphas = views.alphas.numpy().astype(np.float32)
+    matrices = hull.projection_matrices(views.cameras)
+    center, half = half_width(views.cameras)
+    origin, voxel = center - EXTENT * half, 2 * EXTENT * half / RESOLUTION
+    missed_by = _missed_by(alphas, matrices, origin, voxel, RESOLUTION)
+    tolerance = TOLERANCE * max(alphas.shape[1:]) / 96.0
+    return alphas, _least_missed(missed_by, alphas, matrices, origin, voxel, tolerance)
 
 
 def haze(alphas: Float[Tensor, "f h w"]) -> np.ndarray:

@@ -19,6 +19,7 @@ from recon.masks.segment import Cut, before_anything, before_backdrop
 
 KEPT = "No single subject stands out from the background, which is kept; --masks FOLDER takes masks of your own."
 SIZE = 256  # longest side at which a mask is looked for
+ESTIMATED = ("plain background", "grabcut", "rembg")  # methods that may err
 Method = Literal["plain background", "grabcut", "rembg", "alpha", "given", "none"]
 
 
