@@ -21,6 +21,7 @@ from recon.camera import Cameras
 from recon.config import PosesConfig
 from recon.masks import ESTIMATED, Masking, background_colors, estimate_alphas, unmixed
 from recon.masks.agree import fill_denied_holes
+from recon.masks.consensus import settle_by_consensus
 from recon.poses import learned
 from recon.poses.estimate import estimate
 from recon.poses.types import PoseEstimate
@@ -50,6 +51,7 @@ __all__ = [
 WORLD = "right-handed, z up along the orbit's axis, the first camera at -y, the subject in the unit sphere"
 STAGES = ("frames", "masks", "poses")
 FEWEST_CAMERAS = 3
+SETTLED_FROM = 0.1  # doubt of estimated masks from which they are settled by all frames together
 
 
 def check_source(source: Path, masks: Path | None, config: InputConfig) -> None:
@@ -174,16 +176,15 @@ def views(run: Run, config: InputConfig, progress: Progress) -> None:
     """Frames, masks and poses to views/*.png and transforms.json; depth/*.png where the background is kept."""
 
     def work(files: StageFiles) -> None:
-        found, filled = _posed(run)
-        if filled:
-            note = f"Holes in the masks of {len(filled)} frames that all other frames deny were filled."
-            progress("views", 0, 1, {"notes": [note]})
+        found, notes = _posed(run)
+        if notes:
+            progress("views", 0, 1, {"notes": notes})
         if config.match and found.alphas is None and len(found) >= stereo.MIN_VIEWS:
             found = stereo.with_depths(found, lambda step, total: progress("views", step, total, {}))
         save_views(files, found, WORLD)
 
     reads = [*_frame_files(run), *_mask_files(run), "poses.json"]
-    run.stage("views", {"match": config.match}, reads, work, progress)
+    run.stage("views", {"match": config.match, "seed": run.manifest["seed"]}, reads, work, progress)
 
 
 def _masking(
@@ -217,20 +218,28 @@ def _report_poses(progress: Progress, step: int, total: int, facts: dict[str, An
     progress("poses", step, total, {"doing": facts.get("step"), **{k: v for k, v in facts.items() if k != "step"}})
 
 
-def _posed(run: Run) -> tuple[Views, tuple[int, ...]]:
-    """Return the frames that have a camera, as views, and those of them in whose masks holes were filled.
+def _posed(run: Run) -> tuple[Views, list[str]]:
+    """Return the frames that have a camera, as views, and what was done to their masks.
 
     Where the background is plain, colours are the subject's own.
     """
     images, _ = _load_frames(run)
-    method, facts = run.manifest["masks"]["method"], _read_json(run, "poses.json")
+    masks, facts = run.manifest["masks"], _read_json(run, "poses.json")
     cameras = Cameras(torch.tensor(facts["K"]), torch.tensor(facts["w2c"]), facts["height"], facts["width"])
     points = None if facts["points"] is None else torch.tensor(facts["points"])
     found = Views(images, _load_masks(run), None, cameras, points)[torch.tensor(facts["registered"])]
-    found, filled = fill_denied_holes(found) if method in ESTIMATED else (found, ())
-    if found.alphas is not None and method == "plain background":
+    notes = []
+    if masks["method"] in ESTIMATED and found.alphas is not None:
+        found, filled = fill_denied_holes(found)
+        if filled:
+            notes.append(f"Holes in the masks of {len(filled)} frames that all other frames deny were filled.")
+        if masks["doubt"] >= SETTLED_FROM:
+            found, settled = settle_by_consensus(found, seed=run.manifest["seed"])
+            if settled:
+                notes.append(f"The masks of {len(settled)} frames were put right by what all frames show together.")
+    if found.alphas is not None and masks["method"] == "plain background":
         found = replace(found, images=unmixed(found.images, found.alphas, background_colors(found.images)))
-    return found, filled
+    return found, notes
 
 
 def _as_json(found: PoseEstimate) -> dict[str, Any]:
