@@ -17,7 +17,7 @@ OWNERS = {
     "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
     "pycolmap": ("recon/poses/sfm.py",),
     "rich": ("vid2three/cli.py",),
-    "transformers": ("generator/text.py",),
+    "transformers": ("generator/text.py", "recon/poses/learned.py"),
     "tyro": ("vid2three/cli.py",),
     "yaml": ("vid2three/config.py",),
     # Not ours to import: open3d needs system libraries that pip cannot bring, plyfile and bpy are under the GPL, and

@@ -97,8 +97,8 @@ def _gleam(dull: np.ndarray, bright: np.ndarray) -> np.ndarray:
     whiter = (_saturation(dull) > COLORED) & (_saturation(bright) < _saturation(dull))
     is_white = is_brighter & whiter & (least > FAINT) & (least > WHITE * more.max(axis=0))
     cores = ndimage.binary_opening(is_white, np.ones((THIN, THIN)))
-    patches, num = ndimage.label(is_brighter)  # type: ignore[misc]
-    white = ndimage.mean(cores, patches, np.arange(num + 1))
+    patches = np.asarray(ndimage.label(is_brighter)[0], int)  # type: ignore[index]
+    white = np.asarray(ndimage.mean(cores, patches, np.arange(patches.max() + 1)))
     return np.where(is_brighter & (white[patches] >= HALF), more.mean(axis=0), 0.0)
 
 

@@ -107,8 +107,8 @@ def measure(
     rgba = blob.targets(views)
     left_out, taken = held_out(views, seed=seed)
     bends = [bend(drawn, frame) for drawn, frame in zip(left_out, rgba, strict=True)]
-    beside = motion.neighbours(cameras, GHOST_REACH) & (np.array([b.gleam for b in bends]) > GLEAMS)
-    has_ghosts = beside.any(axis=1)
+    gleams = np.flatnonzero([b.gleam > GLEAMS for b in bends])
+    has_ghosts = np.array([row[gleams].any() for row in motion.neighbours(cameras, GHOST_REACH)])
     for f in np.flatnonzero(has_ghosts):
         bends[f] = bend(left_out[f], rgba[f], has_ghosts=True)
     squares = np.array([b.squares for b in bends])

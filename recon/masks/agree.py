@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy import ndimage
+from torch import Tensor
 
 from recon.camera import Cameras, project
 from recon.consistency.motion import spacing_deg

@@ -55,12 +55,12 @@ def settle_by_consensus(views: Views, *, seed: int = 0) -> tuple[Views, tuple[in
 
 def _clearly_apart(own: np.ndarray, shared: np.ndarray, scale: float) -> np.ndarray:
     """Return the parts in which two masks differ that are thick, and too far from the shared one's outline."""
-    depth = np.abs(ndimage.distance_transform_edt(shared) - ndimage.distance_transform_edt(~shared))
+    depth = np.asarray(ndimage.distance_transform_edt(shared)) + ndimage.distance_transform_edt(~shared)
     radius = max(1, round(THICK * scale / 2))
     y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disk = x * x + y * y <= radius * radius + 0.5
     wrong = np.zeros_like(own)
     for part in (shared & ~own, own & ~shared):
-        core = ndimage.binary_opening(part, disk) & (depth > APART * scale)
+        core = np.asarray(ndimage.binary_opening(part, disk)) & (depth > APART * scale)
         wrong |= np.asarray(ndimage.binary_propagation(core, mask=part))
     return wrong
