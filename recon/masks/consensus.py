@@ -61,6 +61,6 @@ def _clearly_apart(own: np.ndarray, shared: np.ndarray, scale: float) -> np.ndar
     disk = x * x + y * y <= radius * radius + 0.5
     wrong = np.zeros_like(own)
     for part in (shared & ~own, own & ~shared):
-        core = np.asarray(ndimage.binary_opening(part, disk)) & (depth > APART * scale)
+        core = np.asarray(ndimage.binary_opening(part, disk), bool) & (depth > APART * scale)
         wrong |= np.asarray(ndimage.binary_propagation(core, mask=part))
     return wrong
