@@ -77,7 +77,17 @@ def estimates(monkeypatch, orbit) -> SimpleNamespace:
 def finished(clip, estimates, tmp_path) -> Path:
     """The folder of a whole walk from the video."""
     estimates.reasons = ("The focal length is assumed.",)
-    assert events(clip, tmp_path / "run") == ["frames", "masks", "poses", "views", "verdict", "fit", "mesh", "show"]
+    assert events(clip, tmp_path / "run") == [
+        "frames",
+        "masks",
+        "poses",
+        "views",
+        "verdict",
+        "fit",
+        "mesh",
+        "show",
+        "report",
+    ]
     return tmp_path / "run"
 
 
@@ -139,7 +149,7 @@ def test_a_transforms_json_still_tells_the_cameras(clip, finished, estimates, tm
     events(finished, tmp_path / "second", config)
     assert len(estimates.asked) == 1
     manifest = load_run(tmp_path / "second").manifest
-    assert set(manifest["stages"]) == {"views", "verdict", "fit", "mesh", "show"}
+    assert set(manifest["stages"]) == {"views", "verdict", "fit", "mesh", "show", "report"}
     with pytest.raises(ValueError, match="put alpha into the pictures"):
         events(finished, tmp_path / "third", masks=tmp_path)
     events(finished, finished, config, overwrite=True)

@@ -408,10 +408,13 @@ class BarReporter(Reporter):
         print(summary(run))
 
 
+SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "report.html")
+
+
 def summary(run: Run) -> str:
     """Return what came of a run: its files, and what they cost."""
     timings, files = run.manifest["timings"], run.manifest["files"]
-    shown = [name for name in ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png") if name in files]
+    shown = [name for name in SUMMARY if name in files]
     stages = ", ".join(f"{name} {timings[name]:.1f} s" for name in run.manifest["stages"])
     peak = f", peak memory {timings['peak_memory_mb']} MiB" if timings["peak_memory_mb"] else ""
     folder = os.fsencode(run.folder).decode("utf-8", "replace")

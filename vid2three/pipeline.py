@@ -175,6 +175,7 @@ def _fitted(
         run.forget("discs")
     stages.mesh(run, source, config.mesh, config.export, progress)
     stages.show(run, config.export, progress)
+    stages.report(run, progress)
     return run
 
 

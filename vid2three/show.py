@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ NUM_COLUMNS = 8
 SIDES = ("front", "right", "back", "left")  # of Blender's views: right looks from +x
 TURNTABLE_FPS = 24
 MASKED_OUT = (1.0, 0.2, 0.9)  # behind a subject that was cut out: no subject is of this colour
+ERROR_GAIN = 10.0  # of the error maps
 BATCH = 8  # cameras rendered at once: bounds the memory
 
 
@@ -58,15 +59,31 @@ def scores(result: Result) -> dict[str, float]:
     return {name: round(value, 4) for name, value in measured.items()}
 
 
+def report_rows(manifest: dict[str, Any], result: Result, measured: dict[str, float]) -> list[Row]:
+    """Return the pictures of report.html: views, splats from the same cameras, how they differ, the mesh."""
+    chosen = _evenly(len(result.views), NUM_COLUMNS)
+    shown = result.views[torch.tensor(chosen)]
+    rgb, _ = _rendered(result, shown.cameras)
+    off = (rgb - composited(shown)).abs().amax(dim=-1, keepdim=True)
+    heat = 1 - (ERROR_GAIN * off).clamp(0, 1) * torch.tensor([0.15, 1.0, 1.0])  # white to red
+    frames = tuple(f"frame {index}" for index in chosen)
+    return [
+        replace(_views_row(manifest, result.views), captions=frames),
+        _splats_row(result, measured["psnr_db"]),
+        Row("Error", "of the splats' colours; full red is a tenth of full scale or more", _pictures(heat)),
+        _mesh_row(manifest, result),
+    ]
+
+
 def save_preview(path: Path, manifest: dict[str, Any], result: Result, measured: dict[str, float]) -> None:
     """Write the contact sheet: views above, the splats from the same cameras below, the mesh from four sides last."""
     rows = [_views_row(manifest, result.views), _splats_row(result, measured["psnr_db"]), _mesh_row(manifest, result)]
-    save_image(path, contact_sheet(_title(manifest), _subtitle(manifest), rows))
+    save_image(path, contact_sheet(title(manifest), subtitle(manifest), rows))
 
 
 def save_clip_preview(path: Path, manifest: dict[str, Any], views: Views) -> None:
     """Write the contact sheet of a clip alone."""
-    save_image(path, contact_sheet(_title(manifest), _subtitle(manifest), [_views_row(manifest, views)]))
+    save_image(path, contact_sheet(title(manifest), subtitle(manifest), [_views_row(manifest, views)]))
 
 
 def save_mask_preview(path: Path, title: str, images: Tensor, masking: Masking) -> None:
@@ -121,11 +138,13 @@ def _mesh_row(manifest: dict[str, Any], result: Result) -> Row:
     return Row("Mesh", f"{len(mesh.faces):,} triangles, {closed}{look}", _pictures(drawn), captions)
 
 
-def _title(manifest: dict[str, Any]) -> str:
+def title(manifest: dict[str, Any]) -> str:
+    """Return what a page about an asset is called."""
     return f"“{manifest['prompt']}”" if "prompt" in manifest else manifest["input"]["name"]
 
 
-def _subtitle(manifest: dict[str, Any]) -> str:
+def subtitle(manifest: dict[str, Any]) -> str:
+    """Return where the asset comes from, in a few words."""
     if "poses" in manifest:
         kind = "a video" if manifest["frames"]["kind"] == "video" else "photos"
         return f"reconstructed from {kind}, confidence in the cameras {manifest['poses']['confidence']:.2f}"

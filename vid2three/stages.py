@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from dataclasses import asdict, replace
@@ -26,6 +27,7 @@ from recon.finish import check_config as check_mesh
 from recon.finish import coarser
 from recon.fit import check_config as check_fit
 from recon.fit import fit
+from recon.hull import look_at_point
 from recon.masks import unmixed
 from recon.mesh import extract, extract_from_maps
 from recon.mesh_quality import quality
@@ -46,9 +48,10 @@ from vid2three.formats.ply import load_splats, save_splats
 from vid2three.mend import check as check_mends
 from vid2three.mend import mended
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
+from vid2three.report import Report, page
 from vid2three.run import Progress, Run, StageFiles
 from vid2three.sources import printable
-from vid2three.verdict import agreeing_views, view_files
+from vid2three.verdict import VERDICT, agreeing_views, view_files
 from vid2three.video import enlarged, save_video
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
@@ -281,13 +284,7 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
     """Splats and mesh to preview.png and turntable.mp4, and the scores against the views."""
 
     def work(files: StageFiles) -> dict[str, Any]:
-        result = pictures.Result(
-            views=agreeing_views(run),
-            splats=load_splats(run.path("splats.ply")),
-            antialiased=run.manifest["config"]["fit"]["antialiased"],
-            mesh=moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run)),
-            primitive=run.manifest["config"]["fit"]["primitive"],
-        )
+        result = _result(run)
         scores = pictures.scores(result)
         with files.file("preview.png") as path:
             pictures.save_preview(path, run.manifest, result, scores)
@@ -299,6 +296,33 @@ def show(run: Run, export: ExportConfig, progress: Progress) -> None:
     run.stage("show", settings, ["splats.ply", "mesh.glb", *view_files(run)], work, progress)
 
 
+def report(run: Run, progress: Progress) -> None:
+    """All that is known of the asset to report.html."""
+
+    def work(files: StageFiles) -> None:
+        result = _result(run)
+        scores = run.manifest["stages"]["show"]["scores"]
+        verdict = json.loads(run.path(VERDICT).read_text("utf-8")) if VERDICT in run.manifest["files"] else None
+        cameras = result.views.cameras
+        shown = Report(
+            title=pictures.title(run.manifest),
+            subtitle=pictures.subtitle(run.manifest),
+            manifest=run.manifest,
+            verdict=verdict,
+            scores=scores,
+            rows=pictures.report_rows(run.manifest, result, scores),
+            centers=cameras.centers.double().numpy() - look_at_point(cameras),
+            has_estimated_cameras="poses" in run.manifest,
+            turntable=run.path("turntable.mp4"),
+            files=[name for name in run.files() if "/" not in name],
+        )
+        with files.file("report.html") as path:
+            path.write_text(page(shown), encoding="utf-8")
+
+    settings = {"name": _title(run), "config": run.manifest["config"]}
+    run.stage("report", settings, ["splats.ply", "mesh.glb", "turntable.mp4", *view_files(run)], work, progress)
+
+
 def show_clip(run: Run, progress: Progress) -> None:
     """Views to preview.png, where there is nothing but a clip."""
 
@@ -307,6 +331,16 @@ def show_clip(run: Run, progress: Progress) -> None:
             pictures.save_clip_preview(path, run.manifest, load_views(run.folder))
 
     run.stage("show", {"name": _title(run)}, view_files(run), work, progress)
+
+
+def _result(run: Run) -> pictures.Result:
+    return pictures.Result(
+        views=agreeing_views(run),
+        splats=load_splats(run.path("splats.ply")),
+        antialiased=run.manifest["config"]["fit"]["antialiased"],
+        mesh=moved(load_mesh(run.path("mesh.glb")), world_from_mesh(run)),
+        primitive=run.manifest["config"]["fit"]["primitive"],
+    )
 
 
 def world_from_mesh(run: Run) -> np.ndarray:
