@@ -75,3 +75,11 @@ def test_a_whole_turn_looks_closed_and_a_part_of_one_does_not():
 
 def test_a_few_frames_are_never_called_closed():
     assert not looks_closed(torch.zeros(4, 8, 8, 3), None)
+
+
+@pytest.mark.parametrize(("num_sides", "words"), [(4, "from 4 sides"), (0, "from all sides")])
+def test_a_subject_that_looks_the_same_all_around_is_a_warning(num_sides, words):
+    confidence, reasons = believe(replace(GOOD, num_sides=num_sides, likeness=0.98))
+    assert 0.6 < confidence < 0.8
+    assert words in reasons[0]
+    assert believe(replace(GOOD, num_sides=num_sides, likeness=0.5)) == (1.0, ())

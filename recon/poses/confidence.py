@@ -39,6 +39,10 @@ class Evidence:
     """Azimuth covered."""
     largest_gap_deg: float
     """Between neighbouring azimuths."""
+    num_sides: int | None = None
+    """From how many sides the subject looks the same; 0 from all."""
+    likeness: float | None = None
+    """How much alike those sides are, 0 to 1."""
 
     def as_facts(self) -> dict[str, Any]:
         """Return the figures rounded, for a manifest."""
@@ -65,6 +69,7 @@ def _ramps(e: Evidence) -> list[tuple[float | None, float, float, float, str]]:
     frame, 16 photos under lamps that stand still, small generated clips; with found cameras and mirrored ones. Figures
     that right cameras have lowered as well can only warn.
     """
+    sides = f"{e.num_sides} sides" if e.num_sides else "all sides"
     psnr, drop, iou, fov = e.held_out_psnr, e.drop, e.silhouette_iou or 0.0, f"{e.fov_deg:.0f} degrees"
     return [
         (psnr, 9.0, 15.0, 0.0, f"Frames left out of a fit come out wrong: {psnr:.1f} dB."),
@@ -76,5 +81,6 @@ def _ramps(e: Evidence) -> list[tuple[float | None, float, float, float, str]]:
         (e.registered, 0.3, 0.9, 0.0, f"Only {100 * e.registered:.0f} % of the frames found a camera."),
         (e.fov_deg, 5.0, 10.0, 0.5, f"A field of view of {fov} is unusually narrow."),
         (e.fov_deg, 95.0, 80.0, 0.5, f"A field of view of {fov} is unusually wide."),
+        (e.likeness, 1.0, 0.7, 0.7, f"The subject looks the same from {sides}: where frames stand is told by little."),
         (e.span_deg, 0.0, 200.0, 0.7, f"The cameras cover {e.span_deg:.0f} degrees: the far side was never seen."),
     ]

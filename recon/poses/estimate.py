@@ -22,7 +22,7 @@ from torch import Tensor
 
 from recon.camera import Cameras
 from recon.config import PosesConfig
-from recon.poses import joint, orbit, sfm
+from recon.poses import blob, joint, orbit, sfm
 from recon.poses import rig as rigs
 from recon.poses.closure import looks_closed
 from recon.poses.confidence import Evidence, believe
@@ -33,7 +33,9 @@ from recon.poses.gauge import settle, sweep
 from recon.poses.judge import JudgeScore, held_out_score
 from recon.poses.learned import learned_matches
 from recon.poses.silhouettes import outermost_points
+from recon.poses.symmetry import symmetry
 from recon.poses.types import Candidate, Matches, PoseEstimate
+from recon.views import Views
 
 FEWEST_FRAMES = 8
 FOLLOWED = 30  # matches from each frame to the next from which on optical flow alone is believed
@@ -41,6 +43,7 @@ GIVEN_FOV_SPREAD = 1.0  # degrees, of a field of view that was given
 RIVAL_DB = 1.5  # a runner-up no farther behind is refined too,
 RIVAL_DEG = 5.0  # where its relative rotations differ by this much
 SURE_INLIERS, SURE_IOU, SURE_DB = 0.7, 0.92, 5.0  # of an orbit, and its lead over the other way: no other is asked then
+SYMMETRY_SIZE = 32  # pixels at which frames are compared for it
 OTHER_WAY = "other way"
 STEPS = ("matches", "orbit", "judge", "structure from motion", "refine", "done")
 
@@ -274,6 +277,7 @@ def _settled(
         registered=float(placed.float().mean()),
         span_deg=round_it.span_deg,
         largest_gap_deg=round_it.largest_gap_deg,
+        **_sides(images, alphas, cameras, placed, round_it.span_deg),
     )
     confidence, reasons = believe(evidence)
     facts: dict[str, Any] = {
@@ -283,6 +287,16 @@ def _settled(
         "candidates": {entry.candidate.name: _facts(entry) for entry in [*scored, *refined]},
     }
     return PoseEstimate(cameras, placed, points, candidate.name, confidence, reasons, facts)
+
+
+def _sides(images: Tensor, alphas: Tensor | None, cameras: Cameras, placed: Tensor, span_deg: float) -> dict[str, Any]:
+    """Return from how many sides the subject looks the same, as evidence; nothing where that cannot be told."""
+    if alphas is None:
+        return {}
+    small = blob.shrunk(Views(images[placed], alphas[placed], None, cameras[placed]), SYMMETRY_SIZE)
+    x, y, _ = cameras[placed].centers.double().numpy().T
+    found = symmetry(blob.targets(small), np.rad2deg(np.arctan2(y, x)), span_deg)
+    return {} if found is None else {"num_sides": found.num_sides, "likeness": found.likeness}
 
 
 def _facts(entry: _Scored) -> dict[str, Any]:
