@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from planted_faults import FAULTS, Truth
 
 from recon.consistency.measure import Consistency, measure
-from recon.consistency.verdict import LIMITS, repair, verdict
+from recon.consistency.verdict import LIMITS, limits, repair, verdict
 from recon.consistency.witness import witness
 from recon.mesh_render import render_mesh
 from recon.poses.types import Matches, PoseEstimate
@@ -150,3 +150,10 @@ def test_a_witness_who_saw_the_same_cameras_agrees(truth):
     assert told["elevation_difference_deg"] == pytest.approx(0, abs=1e-3)
     assert told["focal_ratio"] == pytest.approx(1)
     assert told["is_mirrored"] is False
+
+
+def test_estimated_masks_may_err_along_the_outline(clean):
+    strict = limits(clean, LIMITS, of_frame=True)
+    loose = limits(replace(clean, has_estimated_masks=True), LIMITS, of_frame=True)
+    assert {name for name in LIMITS if loose[name] > strict[name]} == {"worst", "unexplained", "denied"}
+    assert loose["worst"] == pytest.approx(1.5 * strict["worst"])

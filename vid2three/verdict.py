@@ -39,10 +39,12 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
         run.manifest.pop("verdict", None)
         return
     confidence = run.manifest.get("poses", {}).get("confidence")
-    has_own_masks = run.manifest.get("masks", {}).get("method") not in ESTIMATED
+    is_masked = run.manifest.get("masks", {}).get("method") in ESTIMATED
 
     def work(files: StageFiles) -> None:
-        found = measure(views.images, views.alphas, views.cameras, depths=views.depths, seed=seed)
+        found = measure(
+            views.images, views.alphas, views.cameras, depths=views.depths, has_estimated_masks=is_masked, seed=seed
+        )
         judged = repair(
             views.images,
             views.alphas,
@@ -54,7 +56,7 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
             progress=lambda step, total: progress("verdict", step, total, {}),
         )
         facts: dict[str, Any] = {**judged.facts(), "figures": _figures(found)}
-        if judged.decision == "refused" and not has_own_masks:
+        if judged.decision == "refused" and is_masked:
             facts["reasons"].append(MASKS)
         if with_witness:
             from recon.poses.estimate import estimate  # brings COLMAP's bindings
@@ -63,7 +65,7 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
         with files.file(VERDICT) as path:
             path.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
-    settings = {"seed": seed, "confidence": confidence, "own_masks": has_own_masks, "witness": with_witness}
+    settings = {"seed": seed, "confidence": confidence, "estimated_masks": is_masked, "witness": with_witness}
     run.stage("verdict", settings, [name for name in view_files(run) if name != VERDICT], work, progress)
     facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
     run.manifest["verdict"] = {key: value for key, value in facts.items() if key not in ("figures", "frame_trouble")}

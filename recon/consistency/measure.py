@@ -33,7 +33,7 @@ DEPTH_TOLERANCE = 0.05  # of half of what a picture shows
 FEWEST = 6  # frames
 GLEAMS = 0.02  # share of the subject from which on a frame gleams, and leaves a ghost
 GHOST_REACH = 2.5  # usual distances between neighbours: how far it is seen in renders from beside it
-FACTS = ("closure", "spacing_deg", "pixel")  # fields of a clip, not of its frames
+FACTS = ("closure", "spacing_deg", "pixel", "has_estimated_masks")  # fields of a clip, not of its frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,8 @@ class Consistency:
     """Median angle at the subject from each camera to the nearest other one."""
     pixel: float
     """A pixel of the pictures as they were given, in pixels of 256."""
+    has_estimated_masks: bool
+    """Whether the masks may err where the pictures do not."""
 
     def __len__(self) -> int:
         return len(self.shift)
@@ -92,6 +94,7 @@ def measure(
     *,
     depths: Float[Tensor, "f h w"] | None = None,
     matches: Matches | None = None,
+    has_estimated_masks: bool = False,
     seed: int = 0,
 ) -> Consistency:
     """Measure how well frames and cameras go together.
@@ -137,6 +140,7 @@ def measure(
         closure=motion.closure(change, cameras),
         spacing_deg=motion.spacing_deg(cameras),
         pixel=REFERENCE / max(cameras.height, cameras.width),
+        has_estimated_masks=has_estimated_masks,
     )
 
 

@@ -41,6 +41,8 @@ CLIP_LIMITS = {"shift": 1.2, "worst": 0.06, "unexplained": 0.004, "tint": 0.025,
 # and where pixels are coarse less is seen: spots and outlines by the root of a pixel's size, shifts from a pixel up.
 SPACING_DEG, LOOSEST = 11.25, 2.0
 SPACED, COARSE = ("shift", "worst", "tint", "gain"), ("worst", "unexplained", "denied")
+# Masks that were estimated err along the outline, by which a person sees no fault.
+MASKED, LOOSER = ("worst", "unexplained", "denied"), 1.5
 FINEST = {False: 0.75, True: 1.0}  # pixels as given below which no shift counts, of the clip and of a frame
 SAYS = {
     "shift": "must be bent by {:.1f} px (at 256) to show what the others do",
@@ -113,6 +115,8 @@ def limits(consistency: Consistency, strict: dict[str, float], *, of_frame: bool
     loose = min(max(consistency.spacing_deg / SPACING_DEG, 1.0), LOOSEST)
     found = {name: limit * (loose if name in SPACED else 1.0) for name, limit in strict.items()}
     coarse = min(max(consistency.pixel, 1.0), LOOSEST**2) ** 0.5
+    if consistency.has_estimated_masks:
+        found = {name: limit * (LOOSER if name in MASKED else 1.0) for name, limit in found.items()}
     shift = max(found["shift"], FINEST[of_frame] * consistency.pixel)
     return {name: limit * (coarse if name in COARSE else 1.0) for name, limit in found.items()} | {"shift": shift}
 
@@ -178,6 +182,7 @@ def repair(
             cameras[index],
             depths=None if depths is None else depths[index],
             matches=None if matches is None else _matches_of(matches, kept, num),
+            has_estimated_masks=consistency.has_estimated_masks,
             seed=seed,
         )
         judged = verdict(again, poses_confidence)
