@@ -1,0 +1,122 @@
+"""Time the sampler, and hold it against the bare matrix products that it cannot do without.
+
+    python benchmarks/sampler.py [--model orbit-xs] [--frames 16] [--size 64] [--threads 2] [--repeats 5]
+
+Every linear layer and every attention of one sampling is counted by its shape; then the same products are timed alone,
+in the same process and number format. What is above 1 is norms, gates, rotations, the text encoder and the decoder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+from torch import nn
+
+from generator import layers
+from generator.config import GenerateConfig
+from generator.sample import generate
+from generator.vae import VideoAutoencoder
+
+PROMPT = "a glossy red mug with a blue handle"
+STEPS = {"standard": 24, "draft": 12}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="orbit-xs")
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    shape = {"num_frames": options.frames, "height": options.size, "width": options.size}
+    print(f"{options.model}, {options.frames} x {options.size} x {options.size}, {options.threads} threads, medians")
+    for name, steps in STEPS.items():
+        config = GenerateConfig(model=options.model, steps=steps, **shape)
+        counted = products(config)
+        whole = timed(lambda config=config: generate(PROMPT, config), options.repeats)
+        bare = timed(lambda counted=counted: multiply(counted), options.repeats)
+        decoder = timed(lambda config=config: decode(config), options.repeats)
+        print(
+            f"{name:9s} {steps:3d} steps: {whole:6.2f} s, of it decoder {decoder:5.2f} s; matrix products alone "
+            f"{bare:5.2f} s; sampler without decoder / products {(whole - decoder) / bare:.2f}"
+        )
+
+
+def timed(work: Callable[[], object], repeats: int) -> float:
+    """Return the median of wall seconds, after one run that is not counted."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def products(config: GenerateConfig) -> Counter:
+    """Return how often each product is taken in one sampling: (batch, rows, inner, columns)."""
+    counted: Counter = Counter()
+
+    def linear(module: nn.Module, args: tuple[torch.Tensor, ...], _: object) -> None:
+        assert isinstance(module, nn.Linear)
+        counted[1, args[0].numel() // args[0].shape[-1], module.in_features, module.out_features] += 1
+
+    own = layers.attend
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        batch = q.shape[0] * q.shape[1]
+        counted[batch, q.shape[2], q.shape[3], k.shape[2]] += 1
+        counted[batch, q.shape[2], k.shape[2], q.shape[3]] += 1
+        return own(q, k, v, mask)
+
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda module, args, out: linear(module, args, out) if isinstance(module, nn.Linear) else None
+    )
+    layers.attend = attend
+    try:
+        generate(PROMPT, config)
+    finally:
+        layers.attend = own
+        handle.remove()
+    return counted
+
+
+def multiply(counted: Counter) -> None:
+    """Take every product as often as it was counted."""
+    with torch.inference_mode():
+        for (batch, rows, inner, columns), times in counted.items():
+            a, b = torch.ones(batch, rows, inner), torch.ones(batch, inner, columns)
+            if batch == 1:
+                a, b = a[0], b[0]
+            for _ in range(times):
+                a @ b
+
+
+def decode(config: GenerateConfig) -> torch.Tensor:
+    """Decode latents of the clip's shape."""
+    from generator.sample import _load
+    from generator.weights import fingerprint, model_path
+
+    path = model_path(config.model)
+    vae, dit, _ = _load(path, fingerprint(path))
+    assert isinstance(vae, VideoAutoencoder)
+    with torch.inference_mode():
+        shape = (config.num_frames // 2, dit.config.latent_channels, config.height // 8, config.width // 8)
+        return vae.decode(torch.zeros(1, *shape))
+
+
+if __name__ == "__main__":
+    main()
