@@ -72,6 +72,8 @@ class GenerateConfig:
     """Pixels; a multiple of 16."""
     elevation_deg: float = 15.0
     """Height of the camera above the subject's equator, in degrees."""
+    start_deg: float = 0.0
+    """Where the orbit begins, in degrees counter-clockwise from the subject's front."""
     fov_deg: float = 40.0
     """Field of view of the camera, in degrees."""
     fps: int = 8

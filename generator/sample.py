@@ -66,7 +66,7 @@ def generate(
     check(config)
     caption = understand(prompt, vocabulary(config.model)).text
     decoded = _sampled(caption, config, seed, None, progress)
-    return to_clip(decoded, Orbit(config.elevation_deg, config.fov_deg), config.fps, prompt, caption, seed)
+    return to_clip(decoded, orbit_of(config), config.fps, prompt, caption, seed)
 
 
 def regenerate(
@@ -93,9 +93,7 @@ def regenerate(
     if bool(is_new.all()):
         raise ValueError("All frames are to be made anew; generate the clip with another seed.")
     decoded = _sampled(clip.caption, config, seed, (clip, ~is_new), progress)
-    made = to_clip(
-        decoded, Orbit(config.elevation_deg, config.fov_deg), config.fps, clip.prompt, clip.caption, clip.seed
-    )
+    made = to_clip(decoded, orbit_of(config), config.fps, clip.prompt, clip.caption, clip.seed)
     chosen = is_new.repeat_interleave(TIME)
     (alpha, depth), (new_alpha, new_depth) = _maps(clip), _maps(made)
     return replace(
@@ -116,7 +114,7 @@ def _sampled(
     """Load the model, sample latents and decode them; `held` is a clip and which of its latents stay."""
     path = model_path(config.model)
     vae, dit, _ = _load(path, fingerprint(path))
-    orbit = Orbit(config.elevation_deg, config.fov_deg)
+    orbit = orbit_of(config)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
     size = (config.num_frames, config.height, config.width)
@@ -126,6 +124,11 @@ def _sampled(
         stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None]), held[1])
         z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays)
         return vae.decode(z).clamp(0, 1)[0]
+
+
+def orbit_of(config: GenerateConfig) -> Orbit:
+    """Return the cameras that the settings command."""
+    return Orbit(config.elevation_deg, config.fov_deg, config.start_deg)
 
 
 def make_condition(
@@ -163,6 +166,8 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"The field of view must lie between 10 and 90 degrees, not at {config.fov_deg}.")
     if not abs(config.elevation_deg) <= 80:
         raise ValueError(f"The elevation must lie between -80 and 80 degrees, not at {config.elevation_deg}.")
+    if not abs(config.start_deg) <= 360:
+        raise ValueError(f"The start must lie between -360 and 360 degrees, not at {config.start_deg}.")
     model_path(config.model)
 
 

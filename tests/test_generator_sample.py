@@ -37,6 +37,12 @@ def test_the_same_seed_gives_the_same_bytes(config, clip):
     assert not same(generate("a red mug", config, seed=6), clip)
 
 
+def test_an_orbit_begins_where_it_is_told(config, clip):
+    turned = generate("a red mug", replace(config, start_deg=90.0), seed=5)
+    assert torch.allclose(turned.c2w[0], clip.c2w[1], atol=1e-5)  # four frames: the second is a quarter turn on
+    assert not torch.equal(turned.frames, clip.frames)
+
+
 def test_the_clip_says_what_it_is(config, clip):
     assert clip.frames.shape == (4, 16, 32, 3)
     assert clip.alpha.shape == clip.depth.shape == (4, 16, 32)
@@ -149,6 +155,7 @@ REFUSED = {
     "candidates": (0, "1 to 64 clips, not 0"),
     "mends": (-1, "0 times or more, not -1"),
     "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
+    "start_deg": (400.0, "between -360 and 360 degrees, not at 400.0"),
     "elevation_deg": (85.0, "between -80 and 80 degrees, not at 85.0"),
 }
 
