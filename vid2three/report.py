@@ -10,7 +10,7 @@ import io
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vid2three.config import WALKS
 from vid2three.sheet import Row
 
 TILE = 256  # pixels of a picture's longer side, at most
@@ -220,9 +221,25 @@ def _provenance(report: Report) -> str:
 
 
 def command(manifest: dict[str, Any]) -> str:
-    """Return the command line that makes an asset like this one; the settings stand in asset.json."""
+    """Return the command line that makes the asset again: what was asked, the seed, settings that are no defaults."""
     what = manifest["prompt"] if "prompt" in manifest else manifest["input"]["name"]
-    return f"vid2three {manifest['command']} {shlex.quote(what)} --seed {manifest['seed']}"
+    usual = asdict(WALKS[manifest["command"]]())
+    words = ["vid2three", manifest["command"], what, "--seed", str(manifest["seed"])]
+    return shlex.join([*words, *_flags(manifest["config"], usual)])
+
+
+def _flags(config: dict[str, Any], usual: dict[str, Any], place: str = "") -> list[str]:
+    """Return the flags of all settings that differ from the usual ones."""
+    found = []
+    for name, value in config.items():
+        flag = f"{place}{name.replace('_', '-')}"
+        if isinstance(value, dict):
+            found += _flags(value, usual.get(name, {}), f"{flag}.")
+        elif isinstance(value, bool) and value != usual.get(name):
+            found.append(f"--{flag}" if value else f"--{place}no-{name.replace('_', '-')}")
+        elif value != usual.get(name):
+            found += [f"--{flag}", *(map(str, value) if isinstance(value, (list, tuple)) else [str(value)])]
+    return found
 
 
 def _embedded(picture: np.ndarray) -> str:
