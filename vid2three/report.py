@@ -222,9 +222,11 @@ def _provenance(report: Report) -> str:
 
 def command(manifest: dict[str, Any]) -> str:
     """Return the command line that makes the asset again: what was asked, the seed, settings that are no defaults."""
-    what = manifest["prompt"] if "prompt" in manifest else manifest["input"]["name"]
+    what = manifest["prompt"] if "prompt" in manifest else f"PATH/TO/{manifest['input']['name']}"
     usual = asdict(WALKS[manifest["command"]]())
     words = ["vid2three", manifest["command"], what, "--seed", str(manifest["seed"])]
+    if "masks_sha256" in manifest.get("input", {}):
+        words += ["--masks", "PATH/TO/MASKS"]
     return shlex.join([*words, *_flags(manifest["config"], usual)])
 
 

@@ -66,7 +66,9 @@ def report_rows(manifest: dict[str, Any], result: Result, measured: dict[str, fl
     rgb, _ = _rendered(result, shown.cameras)
     off = (rgb - composited(shown)).abs().amax(dim=-1, keepdim=True)
     heat = 1 - (ERROR_GAIN * off).clamp(0, 1) * torch.tensor([0.15, 1.0, 1.0])  # white to red
-    frames = tuple(f"frame {index}" for index in chosen)
+    dropped = manifest.get("verdict", {}).get("dropped_frames", [])
+    numbers = [f for f in range(len(result.views) + len(dropped)) if f not in dropped]  # as the verdict counts them
+    frames = tuple(f"frame {numbers[index]}" for index in chosen)
     return [
         replace(_views_row(manifest, result.views), captions=frames),
         _splats_row(result, measured["psnr_db"]),

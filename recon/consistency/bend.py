@@ -59,10 +59,10 @@ def bend(picture: np.ndarray, target: np.ndarray, *, has_ghosts: bool = False) -
     a, b = (np.ascontiguousarray(p[window].astype(np.float64).transpose(2, 0, 1)) for p in (picture, target))
     height, width = a.shape[1:]
     weight = np.maximum(a[3], b[3])
-    light, ghost = _gleam(a, b), _gleam(b, a)
-    b[:3] -= light
+    light = _gleam(a, b)
     if has_ghosts:
-        a[:3] -= ghost
+        a[:3] -= _gleam(b, a)
+    b[:3] -= light
     gleaming = float((light > 0).sum() / weight.sum())
     down, across = _tents(height), _tents(width)  # h G, w G
     nodes, matrix = np.zeros((2, NODES, NODES)), np.eye(3, 4)

@@ -44,7 +44,8 @@ def outlines(views: Views) -> Outlines:
 
     Raises ValueError for more frames.
     """
-    num, alphas, best = len(views), *_least_missing(views)
+    num = len(views)
+    alphas, best = _least_missing(views)
     masks = alphas > 0.5
     area = np.maximum(masks.sum(axis=(1, 2)), 1)
     masks = np.stack([ndimage.binary_opening(mask, np.ones((THIN, THIN))) for mask in masks])

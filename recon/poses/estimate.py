@@ -193,7 +193,7 @@ def _judged(
 
 def _is_sure(scored: list[_Scored]) -> bool:
     """Return whether an orbit explains matches, outlines and frames so well that structure from motion adds nothing."""
-    if len(scored) < 2 or scored[0].score.has_hull is False:
+    if len(scored) < 2 or not scored[0].score.has_hull:
         return False
     best, rest = scored[0], [entry for entry in scored[1:] if entry.candidate.name == OTHER_WAY]
     explains = best.candidate.facts["inliers"] >= SURE_INLIERS and best.score.silhouette_iou >= SURE_IOU
