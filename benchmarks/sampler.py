@@ -3,7 +3,7 @@
     python benchmarks/sampler.py [--model orbit-xs] [--frames 16] [--size 64] [--threads 2] [--repeats 5]
 
 Every linear layer and every attention of one sampling is counted by its shape; then the same products are timed alone,
-in the same process and number format. What is above 1 is norms, gates, rotations, the text encoder and the decoder.
+in the same process and number format. What is above 1 is norms, gates, rotations and the rest of the text encoder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from torch import nn
 from generator import layers
 from generator.config import GenerateConfig
 from generator.sample import generate
-from generator.vae import VideoAutoencoder
+from generator.vae import SPACE, TIME, VideoAutoencoder
+from generator.weights import load_model, model_path
 
 PROMPT = "a glossy red mug with a blue handle"
 STEPS = {"standard": 24, "draft": 12}
@@ -43,12 +44,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     shape = {"num_frames": options.frames, "height": options.size, "width": options.size}
     print(f"{options.model}, {options.frames} x {options.size} x {options.size}, {options.threads} threads, medians")
+    vae, _, _ = load_model(model_path(options.model))
     for name, steps in STEPS.items():
         config = GenerateConfig(model=options.model, steps=steps, **shape)
         counted = products(config)
         whole = timed(lambda config=config: generate(PROMPT, config), options.repeats)
         bare = timed(lambda counted=counted: multiply(counted), options.repeats)
-        decoder = timed(lambda config=config: decode(config), options.repeats)
+        decoder = timed(lambda config=config: decode(vae, config), options.repeats)
         print(
             f"{name:9s} {steps:3d} steps: {whole:6.2f} s, of it decoder {decoder:5.2f} s; matrix products alone "
             f"{bare:5.2f} s; sampler without decoder / products {(whole - decoder) / bare:.2f}"
@@ -71,8 +73,8 @@ def products(config: GenerateConfig) -> Counter:
     counted: Counter = Counter()
 
     def linear(module: nn.Module, args: tuple[torch.Tensor, ...], _: object) -> None:
-        assert isinstance(module, nn.Linear)
-        counted[1, args[0].numel() // args[0].shape[-1], module.in_features, module.out_features] += 1
+        if isinstance(module, nn.Linear):
+            counted[1, args[0].numel() // args[0].shape[-1], module.in_features, module.out_features] += 1
 
     own = layers.attend
 
@@ -82,9 +84,7 @@ def products(config: GenerateConfig) -> Counter:
         counted[batch, q.shape[2], k.shape[2], q.shape[3]] += 1
         return own(q, k, v, mask)
 
-    handle = nn.modules.module.register_module_forward_hook(
-        lambda module, args, out: linear(module, args, out) if isinstance(module, nn.Linear) else None
-    )
+    handle = nn.modules.module.register_module_forward_hook(linear)
     layers.attend = attend
     try:
         generate(PROMPT, config)
@@ -105,16 +105,10 @@ def multiply(counted: Counter) -> None:
                 a @ b
 
 
-def decode(config: GenerateConfig) -> torch.Tensor:
+def decode(vae: VideoAutoencoder, config: GenerateConfig) -> torch.Tensor:
     """Decode latents of the clip's shape."""
-    from generator.sample import _load
-    from generator.weights import fingerprint, model_path
-
-    path = model_path(config.model)
-    vae, dit, _ = _load(path, fingerprint(path))
-    assert isinstance(vae, VideoAutoencoder)
+    shape = (config.num_frames // TIME, vae.config.latent_channels, config.height // SPACE, config.width // SPACE)
     with torch.inference_mode():
-        shape = (config.num_frames // 2, dit.config.latent_channels, config.height // 8, config.width // 8)
         return vae.decode(torch.zeros(1, *shape))
 
 
