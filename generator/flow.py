@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def sample_times(num: int, generator: torch.Generator | None = None, shift: float = 1.0) -> Float[Tensor, " num"]:
-    """Draw training times from a logit-normal (arXiv:2403.03206, Eq. 19), shifted towards noise by `shift` > 1."""
-    return shift_time(torch.sigmoid(torch.randn(num, generator=generator)), shift)
+def sample_times(noise: Float[Tensor, " num"], shift: float = 1.0) -> Float[Tensor, " num"]:
+    """Make normal noise training times of a logit-normal (arXiv:2403.03206, Eq. 19), moved towards noise by `shift`."""
+    return shift_time(torch.sigmoid(noise), shift)
 
 
 def shift_time(t: Tensor, shift: float) -> Tensor:

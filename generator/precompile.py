@@ -40,7 +40,7 @@ def run(config: TrainConfig) -> None:
     compile_blocks(dit)
     halves = [(c.size // 2, c.half_phase.batch)] if c.half_phase.minutes > 0 else []
     for size, batch in [*halves, (c.size, c.dit_phase.batch)]:
-        with torch.autocast(device.type, torch.bfloat16, enabled=c.bf16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=c.bf16, cache_enabled=device.type == "cpu"):
             loss = dit_loss(dit, noise_batch(c, size, batch, device), generator, c.time_shift)
         loss.backward()
 

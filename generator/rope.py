@@ -25,9 +25,8 @@ def orbit_rope(
     half = head_dim // 2
     num_space = half * 3 // 8
     num_time = half - 2 * num_space
-    harmonics = torch.arange(1, num_time + 1, dtype=torch.float32)
-    frequencies = theta ** (-torch.arange(num_space, dtype=torch.float32) / num_space)
-    harmonics, frequencies = harmonics.to(angles.device), frequencies.to(angles.device)
+    harmonics = torch.arange(1, num_time + 1, dtype=torch.float32, device=angles.device)
+    frequencies = theta ** (-torch.arange(num_space, dtype=torch.float32, device=angles.device) / num_space)
     shape = (*angles.shape, len(rows), len(cols))
     phase = torch.cat(
         [

@@ -44,8 +44,19 @@ from .grammar import sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .precompile import compile_blocks
 from .sheet import write_sheet
+from .stepper import Stepper
 from .text import load_text_encoder
-from .train_dit import Batch, LatentClips, Mixture, describe, dit_loss, draw_batches, encode_clips, update_ema
+from .train_dit import (
+    Batch,
+    LatentClips,
+    Mixture,
+    describe,
+    dit_loss,
+    draw_batches,
+    ema_weight,
+    encode_clips,
+    update_ema,
+)
 from .train_vae import measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
 from .weights import load_model, model_path, save_model, write_card
@@ -123,6 +134,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
 
     def render(self) -> None:
         """Start making clips in the background and wait for the first shard."""
@@ -163,13 +175,14 @@ class Trainer:
                 self._record("vae", clock, vae_scores(vae.eval(), held_out))
             vae.train()
 
-        def loss() -> Tensor:
+        def draw() -> dict[str, Tensor]:
             x = self.source.draw(c.vae_phase.batch, self.generator).to(self.device)
-            if c.half_phase.minutes > 0 and clock.step % 4 == 3:
-                x = halve(x)
+            return {"x": halve(x) if c.half_phase.minutes > 0 and clock.step % 4 == 3 else x}
+
+        def loss(x: Tensor) -> Tensor:
             return vae_loss(vae, x, self.generator)
 
-        self._run("vae", clock, optimizers, vae, loss, save)
+        self._run("vae", clock, Stepper(loss, vae, optimizers, self._graphs(c.vae_phase)), draw, save)
         vae.eval()
         batches = [self.source.draw(32, self.generator).to(self.device) for _ in range(8)]
         with self._autocast():
@@ -249,23 +262,30 @@ class Trainer:
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 
             waiting: list[Batch] = []
+            weight = torch.zeros((), device=self.device)
+            shift = c.time_shift * size / c.size
 
-            def loss(clock=clock, data=data, waiting=waiting) -> Tensor:
+            def draw(clock=clock, data=data, waiting=waiting, weight=weight) -> dict[str, Tensor]:
                 if not waiting:
                     sizes = (STEPS_READ if self.device.type == "cuda" else 1, clock.phase.batch)
-                    with torch.no_grad():
+                    with torch.no_grad(), self._autocast():
                         waiting += draw_batches(
                             data, encoder, *sizes, mixture, c.dit.patch, self.device, self.generator
                         )
-                return dit_loss(dit, waiting.pop(), self.generator, c.time_shift)
+                weight.fill_(ema_weight(sum(clock.step for clock in clocks), c.ema))
+                return waiting.pop().tensors()
 
-            def after_step() -> None:
-                update_ema(ema, dit, sum(clock.step for clock in clocks), c.ema)
+            def loss(shift=shift, **tensors: Tensor) -> Tensor:
+                return dit_loss(dit, Batch(**tensors), self.generator, shift)
+
+            def after_step(weight=weight) -> None:
+                update_ema(ema, dit, weight)
 
             if c.total_minutes > 0 and is_last and not clock.is_over:
                 left = c.total_minutes - (time.monotonic() - self.started) / 60
                 clock.phase = replace(clock.phase, minutes=max(clock.minutes + left, 0.1))
-            self._run(name, clock, optimizers, dit, loss, save, after_step)
+            stepper = Stepper(loss, dit, optimizers, self._graphs(clock.phase), after_step)
+            self._run(name, clock, stepper, draw, save)
             save()
         return weights
 
@@ -298,28 +318,17 @@ class Trainer:
         self,
         name: str,
         clock: Clock,
-        optimizers: list[torch.optim.Optimizer],
-        model: nn.Module,
-        loss: Callable[[], Tensor],
+        stepper: Stepper,
+        draw: Callable[[], dict[str, Tensor]],
         save: Callable[[], None],
-        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         """Step until the phase's minutes are used; save in between."""
         saved_at, average = clock.minutes, torch.zeros((), device=self.device)
         weight = 0.0
         last = time.monotonic()
         while not clock.is_over:
-            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-                group["lr"] = clock.learning_rate()
-            with self._autocast():
-                value = loss()
-            model.zero_grad()
-            value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
+            value = stepper.step(draw(), clock.learning_rate(), self._autocast())
             clock.step += 1
-            after_step()
             average.lerp_(value.detach().float(), 0.02)
             weight += 0.02 * (1 - weight)
             if clock.step % 50 == 0:
@@ -337,8 +346,15 @@ class Trainer:
                 save()
                 saved_at = clock.minutes
 
+    def _graphs(self, phase: PhaseConfig) -> bool:
+        """Tell whether steps are recorded; Muon's reads its learning rate on the host."""
+        return self.device.type == "cuda" and self.config.compile and phase.optimizer == "adamw"
+
     def _autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16) if self.config.bf16 else nullcontext()
+        # Weights that were cast before a recording must not be taken for those of its replays: no cache on CUDA.
+        is_cached = self.device.type != "cuda"
+        on = self.config.bf16
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=is_cached) if on else nullcontext()
 
     def _record(self, phase: str, clock: Clock, values: dict[str, float]) -> None:
         line = {"phase": phase, "step": clock.step, "minutes": round(clock.minutes, 2)}
@@ -437,7 +453,9 @@ def make_optimizers(model: nn.Module, phase: PhaseConfig) -> list[torch.optim.Op
         {"params": [p for p in others if p.ndim >= 2], "weight_decay": 0.01},
         {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=phase.lr, betas=(0.9, 0.97))]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=phase.lr, betas=(0.9, 0.97), fused=others[0].is_cuda)
+    ]
     if inner:
         matrices = [p for p in model.parameters() if p in inner]
         muon = torch.optim.Muon(matrices, lr=phase.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")

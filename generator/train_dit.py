@@ -59,6 +59,11 @@ class Batch:
     reference: Tensor | None = None
     given: Tensor | None = None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what there is, by name."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if value is not None}
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -154,7 +159,7 @@ def draw_batches(
 
 def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
     """Mean squared error of the velocity eps - z at random times (rectified flow)."""
-    t = sample_times(len(batch.z), generator, time_shift).to(batch.z)
+    t = sample_times(noise_like(batch.z[:, 0, 0, 0, 0], generator), time_shift)
     eps = noise_like(batch.z, generator)
     v = dit(
         interpolate(batch.z, eps, t),
@@ -169,8 +174,15 @@ def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generato
     return (v.float() - (eps - batch.z)).square().mean()
 
 
+def ema_weight(step: int, decay: float) -> float:
+    """Return how far the average goes towards the weights; early on it is short, so that the start is forgotten."""
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
 @torch.no_grad()
-def update_ema(ema: OrbitDiT, dit: OrbitDiT, step: int, decay: float) -> None:
-    """Move the average towards the weights; early on the average is short, so that the start is forgotten."""
-    decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(ema.parameters()), list(dit.parameters()), 1 - decay)
+def update_ema(ema: OrbitDiT, dit: OrbitDiT, weight: float | Tensor) -> None:
+    """Move the average towards the weights; a tensor's weight may change between replays of a recorded step."""
+    averages = list(ema.parameters())
+    change = torch._foreach_sub(list(dit.parameters()), averages)
+    torch._foreach_mul_(change, weight)
+    torch._foreach_add_(averages, change)

@@ -40,7 +40,7 @@ def reconstruction_loss(y: Tensor, x: Tensor) -> Tensor:
 def vae_loss(vae: VideoAutoencoder, x: Tensor, generator: torch.Generator) -> Tensor:
     """Loss of one batch of clips [b,f,5,h,w]. Trains on raw latents: the statistics are measured afterwards."""
     z = vae.encoder(2 * x - 1)
-    noisy = (torch.rand(len(z), 1, 1, 1, 1, generator=generator) < 0.5).to(z) * LATENT_NOISE
+    noisy = (noise_like(z[:, :1, :1, :1, :1], generator) < 0).to(z) * LATENT_NOISE
     noise = noise_like(z, generator)
     y = vae.decoder(z + noisy * noise) / 2 + 0.5
     return reconstruction_loss(y.float(), x) + 1e-4 * z.float().square().mean()

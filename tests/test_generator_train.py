@@ -25,6 +25,7 @@ from generator.train_dit import (
     describe,
     dit_loss,
     draw_batches,
+    ema_weight,
     encode_clips,
     encode_picture,
     update_ema,
@@ -263,11 +264,11 @@ def test_transformer_loss_falls(latents):
 def test_the_average_forgets_the_start_and_then_goes_slowly():
     ema, dit = tiny_dit(0), tiny_dit(1)
     start = [p.clone() for p in ema.parameters()]
-    update_ema(ema, dit, 0, 0.999)
+    update_ema(ema, dit, ema_weight(0, 0.999))
     for old, new, now in zip(start, dit.parameters(), ema.parameters()):
         torch.testing.assert_close(now, 0.1 * old + 0.9 * new)
     before = [p.clone() for p in ema.parameters()]
-    update_ema(ema, tiny_dit(2), 10**6, 0.999)
+    update_ema(ema, tiny_dit(2), ema_weight(10**6, 0.999))
     for old, new, now in zip(before, tiny_dit(2).parameters(), ema.parameters()):
         torch.testing.assert_close(now, 0.999 * old + 0.001 * new)
 

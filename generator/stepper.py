@@ -1,0 +1,88 @@
+"""A step of training: as it is written, or recorded once for each shape and replayed as a CUDA graph.
+
+A small model's step is thousands of short kernels; launching them from Python takes longer than running them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+WARM_STEPS = 3  # before a recording, which must find everything compiled and allocated
+
+
+class Stepper:
+    """Loss, gradient, clipping, optimizers and what follows.
+
+    With `graphed`, on CUDA: whatever the loss reads must come in its tensors, and its random numbers from the device.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Tensor],
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        graphed: bool = False,
+        after_step: Callable[[], None] = lambda: None,
+    ):
+        self.loss, self.model, self.optimizers = loss, model, optimizers
+        self.graphed, self.after_step = graphed, after_step
+        self.recordings: dict[tuple, Recording] = {}
+        if graphed:
+            for group in self._groups():
+                group["lr"] = torch.tensor(float(group["lr"]), device=next(model.parameters()).device)
+                group["capturable"] = True
+
+    def step(self, tensors: dict[str, Tensor], lr: float, autocast: AbstractContextManager) -> Tensor:
+        """Take a step and return its loss, which a later step may overwrite."""
+        for group in self._groups():
+            if self.graphed:
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+        if not self.graphed:
+            return self._step(tensors, autocast)
+        key = tuple((name, tuple(value.shape)) for name, value in tensors.items())
+        if key not in self.recordings:
+            self.recordings[key] = Recording(lambda held: self._step(held, autocast), tensors)
+        return self.recordings[key].replay(tensors)
+
+    def _groups(self) -> list[dict]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _step(self, tensors: dict[str, Tensor], autocast: AbstractContextManager) -> Tensor:
+        with autocast:
+            value = self.loss(**tensors)
+        self.model.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.after_step()
+        return value.detach()
+
+
+class Recording:
+    """A function of tensors on CUDA as a graph of kernels, with places for what goes in."""
+
+    def __init__(self, function: Callable[[dict[str, Tensor]], Tensor], tensors: dict[str, Tensor]):
+        self.held = {name: value.clone() for name, value in tensors.items()}
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_STEPS):
+                function(self.held)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.result = function(self.held)
+
+    def replay(self, tensors: dict[str, Tensor]) -> Tensor:
+        """Run the kernels on other tensors of the same shapes."""
+        for name, value in tensors.items():
+            self.held[name].copy_(value)
+        self.graph.replay()
+        return self.result
