@@ -1,6 +1,6 @@
 """Time the sampler, and hold it against the bare matrix products that it cannot do without.
 
-    python benchmarks/sampler.py [--model orbit-xs] [--frames 16] [--size 64] [--threads 2] [--repeats 5]
+    python benchmarks/sampler.py [--model orbit-s] [--frames 24] [--size 128] [--threads 2] [--repeats 3]
 
 Every linear layer and every attention of one sampling is counted by its shape; then the same products are timed alone,
 in the same process and number format. What is above 1 is norms, gates, rotations and the rest of the text encoder.
@@ -35,11 +35,11 @@ STEPS = {"standard": 24, "draft": 12}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="orbit-xs")
-    parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--model", default="orbit-s")
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     shape = {"num_frames": options.frames, "height": options.size, "width": options.size}

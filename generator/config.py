@@ -48,7 +48,7 @@ class DitConfig:
 class GenerateConfig:
     """Prompt to orbit clip."""
 
-    model: str = "orbit-xs"
+    model: str = "orbit-s"
     """Embedded model, or the path of a .safetensors file that `vid2three train` wrote."""
     steps: int = 24
     """Sampler steps; more is slower and a little finer."""
@@ -64,11 +64,11 @@ class GenerateConfig:
     """Spends more of the steps near noise where it is above 1."""
     negative_prompt: str = ""
     """What to steer away from; empty steers away from nothing in particular."""
-    num_frames: int = 16
+    num_frames: int = 24
     """Frames of the orbit; even."""
-    height: int = 64
-    """Pixels; a multiple of 16."""
-    width: int = 64
+    height: int = 128
+    """Pixels; a multiple of 16. orbit-s has learnt 128 x 128."""
+    width: int = 128
     """Pixels; a multiple of 16."""
     elevation_deg: float = 15.0
     """Height of the camera above the subject's equator, in degrees."""
@@ -154,7 +154,8 @@ class TrainConfig:
     judged_clips: int = 256
     """Clips by which the model is scored, for seen and for held-out pairs each."""
     resume_from: str = ""
-    """Start from these weights (.safetensors) where the folder holds no checkpoint; a phase of 0 minutes keeps them."""
+    """Start from these weights (a model's name or a .safetensors file) where the folder holds no checkpoint; a phase
+    of 0 minutes keeps them."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     bf16: bool = True

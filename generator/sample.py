@@ -13,6 +13,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .caption import expand
 from .clip import Clip
 from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
@@ -22,8 +23,7 @@ from .flow import integrate
 from .rays import intrinsics, orbit_radius
 from .text import TextEncoder, load_text_encoder
 from .vae import SPACE, TIME, VideoAutoencoder
-from .vocabulary import understand
-from .weights import fingerprint, load_model, model_path, vocabulary
+from .weights import fingerprint, load_model, model_path
 
 MOST_CANDIDATES = 64
 
@@ -64,7 +64,7 @@ def generate(
     FileNotFoundError where there is no such model.
     """
     check(config)
-    caption = understand(prompt, vocabulary(config.model)).text
+    caption = expand(prompt).text
     decoded = _sampled(caption, config, seed, None, progress)
     return to_clip(decoded, orbit_of(config), config.fps, prompt, caption, seed)
 

@@ -1,4 +1,4 @@
-"""From the letters of a prompt to words: cut, without accents, typing errors corrected; and the nearest known words."""
+"""From the letters of a prompt to words: cut, without accents, typing errors corrected; and the nearest known word."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import re
 import unicodedata
 from functools import cache
 
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS
 from .lexicon import all_words
@@ -53,20 +52,6 @@ def _is_one_edit(word: str, other: str) -> bool:
 def _english() -> frozenset[str]:
     """Return the words that the text encoder holds whole: a coat is no cat with a typing error."""
     return frozenset(load_text_encoder().tokenizer.get_vocab())
-
-
-@cache
-def nearest(noun: str, categories: tuple[str, ...]) -> str:
-    """Return the category, of those listed, that is nearest in meaning."""
-    nouns = [(name, noun) for name in categories for noun in (name, *CATEGORIES[name].synonyms)]
-    vectors = load_text_encoder().embed([_sentence(noun) for _, noun in nouns])
-    means = torch.stack([vectors[[name == category for name, _ in nouns]].mean(0) for category in categories])
-    likeness = nn.functional.normalize(means, dim=1) @ load_text_encoder().embed([_sentence(noun)])[0]
-    return categories[int(likeness.argmax())]
-
-
-def _sentence(noun: str) -> str:
-    return f"A 3D model of a {noun}."  # one word alone says too little: an apple is then an android
 
 
 @cache

@@ -163,7 +163,7 @@ class Trainer:
             vae.load_state_dict(state["vae"])
             clock.resume(state, optimizers)
         elif c.resume_from:
-            vae.load_state_dict(load_model(Path(c.resume_from))[0].state_dict())
+            vae.load_state_dict(load_model(model_path(c.resume_from))[0].state_dict())
         if clock.is_over:
             return vae.eval()
         held_out = self._held_out_clips(32)
@@ -235,7 +235,7 @@ class Trainer:
             for clock, minutes, step in zip(clocks, state["minutes"], state["step"]):
                 clock.minutes, clock.step = minutes, step
         elif c.resume_from:
-            known = load_model(Path(c.resume_from))[1].state_dict()
+            known = load_model(model_path(c.resume_from))[1].state_dict()
             dit.load_state_dict(known)
             ema.load_state_dict(known)
         encoder = load_text_encoder().to(self.device)

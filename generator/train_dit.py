@@ -182,7 +182,8 @@ def ema_weight(step: int, decay: float) -> float:
 @torch.no_grad()
 def update_ema(ema: OrbitDiT, dit: OrbitDiT, weight: float | Tensor) -> None:
     """Move the average towards the weights; a tensor's weight may change between replays of a recorded step."""
-    averages = list(ema.parameters())
-    change = torch._foreach_sub(list(dit.parameters()), averages)
+    averages: list[Tensor] = list(ema.parameters())
+    weights: list[Tensor] = list(dit.parameters())
+    change = torch._foreach_sub(weights, averages)
     torch._foreach_mul_(change, weight)
     torch._foreach_add_(averages, change)

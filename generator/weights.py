@@ -19,7 +19,6 @@ from safetensors.torch import save_file
 from .config import DitConfig, VaeConfig
 from .dit import OrbitDiT
 from .vae import VideoAutoencoder
-from .vocabulary import Vocabulary
 
 FOLDER = Path(__file__).parent / "weights"
 MAX_BYTES = 15_000_000  # of one file; hosts of code refuse large ones
@@ -55,16 +54,6 @@ def card(model: str) -> dict:
     beside = path.with_suffix(".json")
     known = json.loads(beside.read_text()) if beside.is_file() else {"licence": "unknown", "scores": {}}
     return {"name": path.stem, **known, "sha256": _sha256(path, fingerprint(path))}
-
-
-def vocabulary(model: str) -> Vocabulary | None:
-    """Return what a model has learnt to make; None where its card does not say that it is less than the grammar."""
-    known = card(model).get("vocabulary")
-    if known is None:
-        return None
-    names = ("categories", "colors", "patterns", "materials")
-    words = {name: tuple(known[name]) for name in names}
-    return Vocabulary(**words, several=known.get("several", False), free=known.get("free", False))
 
 
 def write_card(path: Path, scores: dict, compute: dict, data: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from generator.weights import FOLDER
+from generator.weights import card
 from recon.mesh_render import vertex_colors
 from vid2three.config import MakeConfig, load_config
 from vid2three.formats.glb import load_mesh
@@ -61,7 +61,7 @@ def test_the_manifest_says_how_it_was_made(made):
     manifest = json.loads((made / "asset.json").read_text())
     assert manifest["prompt"] == PROMPT
     assert "The handle is blue." in manifest["caption"]
-    assert manifest["weights"]["sha256"] == sha256(FOLDER / "orbit-xs.safetensors")
+    assert manifest["weights"]["sha256"] == card("orbit-s")["sha256"]
     assert manifest["weights"]["licence"] == "Apache-2.0"
     assert manifest["timings"]["total"] > 0
     for name, facts in manifest["files"].items():

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from generator.caption import Expansion
+from generator.caption import Expansion, expand
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import check as check_clip
-from generator.vocabulary import understand
-from generator.weights import card, vocabulary
+from generator.weights import card
 from recon import sdf_mesh, stereo
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig, NerfConfig
@@ -65,7 +64,7 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     check_seed(seed)
     check_clip(config)
     check_mends(config)
-    return understand(prompt, vocabulary(config.model))
+    return expand(prompt)
 
 
 def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
