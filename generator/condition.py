@@ -26,7 +26,7 @@ class Condition:
     null_text: Float[Tensor, "1 l e"]
     """What guidance leads away from."""
     null_mask: Bool[Tensor, "1 l"]
-    rays: Float[Tensor, "#b t h w 12"]
+    rays: Float[Tensor, "#b t rows cols 12"]
     angles: Float[Tensor, "#b t"]
     reference: Float[Tensor, "b t c h w"] | None = None
     given: Bool[Tensor, "b t"] | None = None

@@ -62,6 +62,8 @@ class GenerateConfig:
     """How far the contrast that guidance adds is taken back; 0 not at all, 1 wholly."""
     shift: float = 1.5
     """Spends more of the steps near noise where it is above 1."""
+    image: str = ""
+    """Picture of the thing from its front, which the clip begins with; say in the prompt what it is."""
     negative_prompt: str = ""
     """What to steer away from; empty steers away from nothing in particular."""
     num_frames: int = 24

@@ -22,7 +22,7 @@ from .dit import OrbitDiT
 from .flow import integrate
 from .rays import intrinsics, orbit_radius
 from .text import TextEncoder, load_text_encoder
-from .vae import SPACE, TIME, VideoAutoencoder
+from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
 from .weights import fingerprint, load_model, model_path
 
 MOST_CANDIDATES = 64
@@ -56,16 +56,19 @@ def generate(
     config: GenerateConfig,
     *,
     seed: int = 0,
+    picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Clip:
     """Generate the orbit clip of a prompt. The same seed gives the same clip on one machine.
+
+    `picture` is what the first frame shows: colour on white and alpha in [0,1], of the clip's size.
 
     Raises ValueError where the prompt names nothing or the settings are none that the model can make, and
     FileNotFoundError where there is no such model.
     """
     check(config)
     caption = expand(prompt).text
-    decoded = _sampled(caption, config, seed, None, progress)
+    decoded = _sampled(caption, config, seed, None, progress, picture)
     return to_clip(decoded, orbit_of(config), config.fps, prompt, caption, seed)
 
 
@@ -110,6 +113,7 @@ def _sampled(
     seed: int,
     held: tuple[Clip, Bool[Tensor, " t"]] | None,
     progress: Callable[[int, int], None] | None,
+    picture: Float[Tensor, "4 h w"] | None = None,
 ) -> Float[Tensor, "f 5 h w"]:
     """Load the model, sample latents and decode them; `held` is a clip and which of its latents stay."""
     path = model_path(config.model)
@@ -121,9 +125,22 @@ def _sampled(
     condition = make_condition([caption], config.negative_prompt, orbit, size, dit.config.patch, load_text_encoder())
     guide = Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
     with torch.inference_mode():
+        if picture is not None:
+            condition = _with_picture(condition, vae, dit, picture, shape)
         stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None]), held[1])
         z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays)
         return vae.decode(z).clamp(0, 1)[0]
+
+
+def _with_picture(
+    condition: Condition, vae: VideoAutoencoder, dit: OrbitDiT, picture: Float[Tensor, "4 h w"], shape: tuple[int, ...]
+) -> Condition:
+    """Give the first latent frame as reference. Raises ValueError for a model that takes none."""
+    if not dit.config.has_reference:
+        raise ValueError("This model takes no picture to begin with; use orbit-s, or leave the image out.")
+    reference, given = torch.zeros(1, *shape), torch.zeros(1, shape[0], dtype=torch.bool)
+    reference[:, 0], given[:, 0] = encode_picture(vae, picture[None]), True
+    return replace(condition, reference=reference, given=given)
 
 
 def orbit_of(config: GenerateConfig) -> Orbit:

@@ -15,7 +15,7 @@ from .data import NUM_CAPTIONS, Sample
 from .dit import OrbitDiT
 from .flow import interpolate, noise_like, sample_times
 from .text import MAX_TOKENS, TextEncoder
-from .vae import SPACE, TIME, VideoAutoencoder
+from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
 
 
 @dataclass
@@ -83,12 +83,6 @@ def encode_clips(
 ) -> tuple[Float[Tensor, "b t c h8 w8"], Float[Tensor, "b c h8 w8"]]:
     """Return the latents of clips and of their first frames alone, in half precision."""
     return vae.encode(clips).half(), encode_picture(vae, clips[:, 0, :4]).half()
-
-
-def encode_picture(vae: VideoAutoencoder, picture: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b c h8 w8"]:
-    """Return the latent of colour and alpha as a clip that stands still and whose depth says nothing."""
-    frame = torch.cat([picture, torch.full_like(picture[:, :1], 0.5)], dim=1)
-    return vae.encode(frame[:, None].expand(-1, TIME, -1, -1, -1))[:, 0]
 
 
 def describe(

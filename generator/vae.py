@@ -124,3 +124,9 @@ class VideoAutoencoder(nn.Module):
     def decode(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b 2*t c 8*h 8*w"]:
         z = z * self.latent_std.to(z)[:, None, None] + self.latent_mean.to(z)[:, None, None]
         return self.decoder(z) / 2 + 0.5
+
+
+def encode_picture(vae: VideoAutoencoder, picture: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b c h8 w8"]:
+    """Return the latent of colour and alpha as a clip that stands still and whose depth says nothing."""
+    frame = torch.cat([picture, torch.full_like(picture[:, :1], 0.5)], dim=1)
+    return vae.encode(frame[:, None].expand(-1, TIME, -1, -1, -1))[:, 0]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jaxtyping import Float
+from torch import Tensor
+
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import generate
@@ -20,6 +23,7 @@ def best_candidate(
     views_of: Callable[[Clip], Views],
     *,
     seed: int = 0,
+    picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] = lambda step, total: None,
 ) -> tuple[Clip, dict[str, Any]]:
     """Generate `config.candidates` clips and return the one of least trouble, and the figures for a manifest.
@@ -30,7 +34,7 @@ def best_candidate(
     num, clips, tried = config.candidates, [], []
     for k in range(num):
         report = lambda step, total, k=k: progress(k * total + step, num * total)  # noqa: E731
-        clips.append(generate(prompt, config, seed=seed + SEEDS_APART * k, progress=report))
+        clips.append(generate(prompt, config, seed=seed + SEEDS_APART * k, picture=picture, progress=report))
         if num > 1:
             tried.append(mean_trouble(judge(views_of(clips[k]))[0]))
     if num == 1:

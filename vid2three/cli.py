@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vid2three.run import Run
 
 SHORT = {  # what is asked for most, without the part of the walk that it belongs to
+    "--image": "--generate.image",
     "--faces": "--mesh.num-faces",
     "--texture": "--mesh.texture-size",
     "--lods": "--mesh.lods",

@@ -46,9 +46,10 @@ from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.mend import check as check_mends
 from vid2three.mend import mended
+from vid2three.picture import load_picture
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.report import Report, page
-from vid2three.run import Progress, Run, StageFiles
+from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.sources import printable
 from vid2three.verdict import VERDICT, agreeing_views, view_files
 from vid2three.video import enlarged, save_video
@@ -64,6 +65,8 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     check_seed(seed)
     check_clip(config)
     check_mends(config)
+    if config.image:
+        load_picture(Path(config.image), config.height, config.width)
     return expand(prompt)
 
 
@@ -135,7 +138,8 @@ def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
 
     def work(files: StageFiles) -> None:
         report = lambda step, total: progress("generate", step, total, {})  # noqa: E731
-        made, facts = best_candidate(prompt, config, clip_views, seed=seed, progress=report)
+        picture = load_picture(Path(config.image), config.height, config.width) if config.image else None
+        made, facts = best_candidate(prompt, config, clip_views, seed=seed, picture=picture, progress=report)
         if config.mends:
             made, facts["mended"] = mended(made, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
@@ -145,6 +149,7 @@ def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
     settings = {
         "prompt": prompt,
         "seed": seed,
+        **({"image": sha256(Path(config.image))} if config.image else {}),
         "generate": asdict(config),
         "weights": run.manifest["weights"]["sha256"],
     }
