@@ -96,6 +96,12 @@ def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[
         partial.replace(path.with_name(f"{name}.safetensors"))
 
 
+def trained_for(path: Path) -> dict[str, int]:
+    """Return the settings that `save_model` was given; empty where the file has none."""
+    with safe_open(shards(path)[0], "pt") as file:
+        return json.loads((file.metadata() or {}).get("settings", "{}"))
+
+
 def load_model(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
     """Read what `save_model` wrote, as float32 on the CPU."""
     tensors, metadata = {}, {}

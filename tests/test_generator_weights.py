@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from generator import weights
-from generator.weights import card, load_model, model_path, save_model, shards, write_card
+from generator.weights import card, load_model, model_path, save_model, shards, trained_for, write_card
 from generator_parts import DIT, VAE, tiny_dit, tiny_vae
 
 SETTINGS = {"num_frames": 4, "size": 16, "steps": 123}
@@ -29,6 +29,11 @@ def test_a_model_comes_back_as_bf16(path):
             assert read.state_dict()[name].dtype == torch.float32
             assert torch.equal(read.state_dict()[name], value.bfloat16().float()), name
     assert {value.dtype for value in load_file(path).values()} == {torch.bfloat16}
+
+
+def test_a_file_says_what_it_was_trained_for_without_being_loaded(path):
+    assert trained_for(path) == SETTINGS
+    assert trained_for(model_path("orbit-s"))["size"] == 128
 
 
 def test_the_latents_statistics_travel(tmp_path):

@@ -72,3 +72,9 @@ def test_a_model_that_takes_no_picture_says_so(tmp_path):
     config = replace(FEW, model=str(tmp_path / "blind.safetensors"), num_frames=4, height=16, width=16)
     with pytest.raises(ValueError, match="takes no picture"):
         generate("a red mug", config, seed=0, picture=torch.ones(4, 16, 16))
+
+
+def test_a_size_that_the_model_has_not_learnt_gets_a_note():
+    assert checked_prompt("a red mug", 0, FEW).notes == ()
+    (note,) = checked_prompt("a red mug", 0, replace(FEW, height=64)).notes
+    assert "learnt clips of 128 x 128 pixels; those of 128 x 64" in note

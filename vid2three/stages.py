@@ -18,7 +18,7 @@ from generator.caption import Expansion, expand
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import check as check_clip
-from generator.weights import card
+from generator.weights import card, model_path, trained_for
 from recon import sdf_mesh, stereo
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig, NerfConfig
@@ -67,7 +67,13 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     check_mends(config)
     if config.image:
         load_picture(Path(config.image), config.height, config.width)
-    return expand(prompt)
+    expansion = expand(prompt)
+    learnt = trained_for(model_path(config.model)).get("size")
+    if learnt and (config.height, config.width) != (learnt, learnt):
+        asked = f"{config.width} x {config.height}"
+        note = f"The model has learnt clips of {learnt} x {learnt} pixels; those of {asked} may come out badly."
+        expansion = replace(expansion, notes=(*expansion.notes, note))
+    return expansion
 
 
 def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
