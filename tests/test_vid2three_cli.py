@@ -42,7 +42,7 @@ def test_flag_wins_over_file_and_file_over_preset(tmp_path):
 
 
 def test_generate_and_train_take_their_own_part():
-    assert parse(["generate", "a mug", "--preset", "draft"]).settings.steps == 12
+    assert parse(["generate", "a mug", "--preset", "draft"]).settings.steps == 8
     assert parse(["generate", "a mug", "--preset", "draft", "--steps", "3"]).settings.steps == 3
     assert parse(["train", "--preset", "train-xs", "--num-clips", "7"]).settings.num_clips == 7
 
