@@ -30,7 +30,7 @@ from generator.vae import SPACE, TIME, VideoAutoencoder
 from generator.weights import load_model, model_path
 
 PROMPT = "a glossy red mug with a blue handle"
-STEPS = {"standard": 24, "draft": 12}
+STEPS = {"standard": 24, "draft": 8}
 
 
 def main() -> None:
