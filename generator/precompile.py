@@ -13,6 +13,7 @@ import torch
 
 from .config import TrainConfig
 from .dit import RAY_CHANNELS, OrbitDiT
+from .stepper import autocast
 from .text import MAX_TOKENS
 from .train_dit import Batch, dit_loss
 from .vae import SPACE, TIME
@@ -40,7 +41,7 @@ def run(config: TrainConfig) -> None:
     compile_blocks(dit)
     halves = [(c.size // 2, c.half_phase.batch)] if c.half_phase.minutes > 0 else []
     for size, batch in [*halves, (c.size, c.dit_phase.batch)]:
-        with torch.autocast(device.type, torch.bfloat16, enabled=c.bf16, cache_enabled=device.type == "cpu"):
+        with autocast(device, c.bf16):
             loss = dit_loss(dit, noise_batch(c, size, batch, device), generator, c.time_shift)
         loss.backward()
 

@@ -6,12 +6,20 @@ A small model's step is thousands of short kernels; launching them from Python t
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 WARM_STEPS = 3  # before a recording, which must find everything compiled and allocated
+
+
+def autocast(device: torch.device, bf16: bool) -> AbstractContextManager:
+    """Return the context that computes in bf16 where that is asked for.
+
+    On CUDA without a cache: weights that were cast before a recording must not be taken for those of its replays.
+    """
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=device.type != "cuda") if bf16 else nullcontext()
 
 
 class Stepper:
@@ -31,10 +39,12 @@ class Stepper:
         self.loss, self.model, self.optimizers = loss, model, optimizers
         self.graphed, self.after_step = graphed, after_step
         self.recordings: dict[tuple, Recording] = {}
-        if graphed:
-            for group in self._groups():
-                group["lr"] = torch.tensor(float(group["lr"]), device=next(model.parameters()).device)
-                group["capturable"] = True
+        device = next(model.parameters()).device
+        for group in self._groups():
+            if graphed:
+                group["lr"] = torch.tensor(float(group["lr"]), device=device)
+            if "capturable" in group:  # a state that was saved elsewhere may say otherwise
+                group["capturable"] = graphed
 
     def step(self, tensors: dict[str, Tensor], lr: float, autocast: AbstractContextManager) -> Tensor:
         """Take a step and return its loss, which a later step may overwrite."""

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ from .grammar import sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .precompile import compile_blocks
 from .sheet import write_sheet
-from .stepper import Stepper
+from .stepper import Stepper, autocast
 from .text import load_text_encoder
 from .train_dit import (
     Batch,
@@ -350,11 +350,8 @@ class Trainer:
         """Tell whether steps are recorded; Muon's reads its learning rate on the host."""
         return self.device.type == "cuda" and self.config.compile and phase.optimizer == "adamw"
 
-    def _autocast(self):
-        # Weights that were cast before a recording must not be taken for those of its replays: no cache on CUDA.
-        is_cached = self.device.type != "cuda"
-        on = self.config.bf16
-        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=is_cached) if on else nullcontext()
+    def _autocast(self) -> AbstractContextManager:
+        return autocast(self.device, self.config.bf16)
 
     def _record(self, phase: str, clock: Clock, values: dict[str, float]) -> None:
         line = {"phase": phase, "step": clock.step, "minutes": round(clock.minutes, 2)}

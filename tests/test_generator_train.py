@@ -1,7 +1,6 @@
 """Training: losses by hand, phases from data to card in seconds, and going on after an interruption."""
 
 import json
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from generator.data import NUM_CAPTIONS, SHARD_SIZE, Recipe, draw_shard, encode_
 from generator.dit import OrbitDiT
 from generator.mesh_tracer import trace_mesh
 from generator.precompile import noise_batch
-from generator.stepper import Stepper
 from generator.text import load_text_encoder
 from generator.tracer import trace_clip
 from generator.train import Clock, ShardClips, Trainer, halve, make_optimizers, train
@@ -486,31 +484,3 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         with pytest.raises(FileNotFoundError, match=words):
             train(tiny(tmp_path / "run", **change))
     assert not (tmp_path / "run").exists()
-
-
-# Recorded steps
-
-
-@pytest.mark.gpu
-def test_recorded_steps_are_the_plain_ones():
-    def weights(graphed: bool) -> torch.Tensor:
-        torch.manual_seed(0)
-        model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.SiLU(), torch.nn.Linear(16, 8)).cuda()
-        start = {name: value.clone() for name, value in model.state_dict().items()}
-        loss = lambda x: (model(x) - 1).square().mean()  # noqa: E731
-        generator = torch.Generator().manual_seed(1)
-        xs = [torch.randn(4 + 4 * (i % 2), 8, generator=generator).cuda() for i in range(12)]
-        stepper = Stepper(loss, model, make_optimizers(model, PhaseConfig(lr=0.01)), graphed)
-        if graphed:  # a recording warms up by steps of its own: begin anew after it
-            for x in xs[:2]:
-                stepper.step({"x": x}, 0.01, nullcontext())
-            model.load_state_dict(start)
-            for optimizer in stepper.optimizers:
-                for state in optimizer.state.values():
-                    for value in state.values():
-                        value.zero_()
-        for x in xs:
-            stepper.step({"x": x}, 0.01, nullcontext())
-        return torch.cat([p.detach().flatten() for p in model.parameters()])
-
-    torch.testing.assert_close(weights(True), weights(False), rtol=1e-4, atol=1e-5)

@@ -16,8 +16,8 @@ from vid2three.formats.images import load_image
 
 REACH = 0.86  # of the frame's smaller half that the subject's farthest pixel reaches, as in the training clips
 LOOKED_AT = 640  # pixels of the longer side; a clip is smaller
-CUT = "cut the subject out (a PNG with transparency)"
 LEAST = 16  # pixels of the subject, each way
+CUT = "cut the subject out (a PNG with transparency)"
 
 
 def load_picture(path: Path, height: int, width: int) -> Float[Tensor, "4 h w"]:
@@ -26,26 +26,27 @@ def load_picture(path: Path, height: int, width: int) -> Float[Tensor, "4 h w"]:
     Transparency says what the subject is; without it, it is cut out. Raises ValueError, with the cure, where no subject
     is found, and what `load_image` raises.
     """
-    pixels = shrunk(load_image(path, upright=True).astype(np.float32) / 255, LOOKED_AT)
-    color, alpha = pixels[..., :3], pixels[..., 3] if pixels.shape[2] == 4 else np.ones(pixels.shape[:2], np.float32)
-    if alpha.min() > 0.5:
-        found = estimate_alphas(torch.from_numpy(np.ascontiguousarray(color))[None]).alphas
+    pixels = load_image(path, upright=True).astype(np.float32) / 255
+    if pixels.shape[2] == 3 or pixels[..., 3].min() > 0.5:
+        color = np.ascontiguousarray(shrunk(pixels[..., :3], LOOKED_AT))
+        found = estimate_alphas(torch.from_numpy(color)[None]).alphas
         if found is None:
             raise ValueError(f"No single subject stands out in {path.name}: take a plainer background, or {CUT}.")
-        alpha = found[0].numpy()
+        pixels = np.concatenate([color, found[0].numpy()[..., None]], axis=2)
+    pixels[..., :3] *= pixels[..., 3:]  # what lies under transparency must not bleed into the edges
+    covered = shrunk(pixels, LOOKED_AT)
+    alpha = covered[..., 3]
     rows, columns = np.nonzero(alpha > 0.5)
     if len(rows) == 0 or min(np.ptp(rows), np.ptp(columns)) < LEAST:
         raise ValueError(f"The subject of {path.name} is hardly to be seen: crop the picture closer, or {CUT}.")
     center = np.array([rows.min() + rows.max() + 1, columns.min() + columns.max() + 1]) / 2
     reach = float(np.hypot(rows + 0.5 - center[0], columns + 0.5 - center[1]).max()) / REACH
     half = np.array([height, width]) / min(height, width) * reach
-    top, left, bottom, right = (*(center - half), *(center + half))
-    straight = np.concatenate([color * alpha[..., None], alpha[..., None]], axis=2)  # premultiplied: edges stay clean
-    layers = [Image.fromarray(np.ascontiguousarray(layer)) for layer in np.moveaxis(straight, 2, 0)]
-    placed = [_placed(layer, (left, top, right, bottom), height, width) for layer in layers]
-    covered = np.stack(placed).clip(0, 1)
-    covered[:3] = (covered[:3] + 1 - covered[3]).clip(0, 1)
-    return torch.from_numpy(covered)
+    box = (*(center - half)[::-1], *(center + half)[::-1])
+    layers = [Image.fromarray(np.ascontiguousarray(layer)) for layer in np.moveaxis(covered, 2, 0)]
+    placed = np.stack([_placed(layer, box, height, width) for layer in layers]).clip(0, 1)
+    placed[:3] = (placed[:3] + 1 - placed[3]).clip(0, 1)  # on white
+    return torch.from_numpy(placed)
 
 
 def _placed(layer: Image.Image, box: tuple[float, float, float, float], height: int, width: int) -> np.ndarray:
