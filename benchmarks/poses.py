@@ -115,7 +115,7 @@ def on_our_matches(case: PoseCase, seed: int) -> list[str]:
     """Run both of COLMAP's mappers on SIFT, and flow where that finds little."""
     spots, followed = find_matches(case.images, case.alphas), flow_matches(case.images, case.alphas)
     matches = sources(spots, followed, len(case.images))
-    candidates = reconstruct(matches, *case.images.shape[:3], seed=seed)
+    candidates = reconstruct(matches, *case.images.shape[:3], kinds=("incremental", "global"), seed=seed)
     return [figures(compare(one.cameras, case.cameras, one.registered)) for one in candidates]
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from recon.poses.closure import looks_closed
+from recon.poses import orbit
+from recon.poses.closure import closure, looks_closed
 from recon.poses.confidence import Evidence, believe
 
 GOOD = Evidence(
@@ -39,6 +40,8 @@ def test_good_figures_are_believed_without_a_reason():
         ({"registered": 0.4}, "found a camera"),
         ({"fov_deg": 7.0}, "narrow"),
         ({"fov_deg": 93.0}, "wide"),
+        ({"closure": 2.5}, "cameras end where they began and the frames do not"),
+        ({"closure": 0.2}, "frames end where they began and the cameras do not"),
     ],
 )
 def test_each_figure_alone_can_take_belief_away(change: dict[str, float], word: str):
@@ -83,3 +86,27 @@ def test_a_subject_that_looks_the_same_all_around_is_a_warning(num_sides, words)
     assert 0.6 < confidence < 0.8
     assert words in reasons[0]
     assert believe(replace(GOOD, num_sides=num_sides, likeness=0.5)) == (1.0, ())
+
+
+def round_the_drum(turns: float) -> torch.Tensor:
+    """Return 24 cameras [F,4,4] that go so many turns about what `drum` draws."""
+    return torch.from_numpy(orbit.poses(orbit.level_orbit(0.3, orbit.log_focal(40), turns), orbit.frame_times(24)))
+
+
+@pytest.mark.parametrize(
+    ("seen", "found", "low", "high"),
+    [(1.0, 1.0, 0.4, 1.5), (0.7, 0.7, 0.4, 1.5), (0.7, 1.0, 2.4, 9.0), (1.0, 0.7, 0.0, 0.2)],
+)
+def test_frames_and_cameras_must_agree_whether_the_turn_closes(seen: float, found: float, low: float, high: float):
+    images = drum(torch.arange(24) / 24 * 2 * torch.pi * seen)
+    value = closure(images, None, round_the_drum(found))
+    assert value is not None
+    assert low <= value <= high
+    confidence, reasons = believe(replace(GOOD, closure=value))
+    assert (confidence, len(reasons)) == (1.0, 0) if seen == found else confidence <= 0.8 and len(reasons) == 1
+
+
+def test_less_than_half_a_turn_says_nothing_about_closing():
+    images = drum(torch.arange(24) / 24 * 2)
+    assert closure(images, None, round_the_drum(0.3)) is None
+    assert closure(images[:5], None, round_the_drum(0.3)[:5]) is None

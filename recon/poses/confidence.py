@@ -43,6 +43,8 @@ class Evidence:
     """From how many sides the subject looks the same; 0 from all."""
     likeness: float | None = None
     """How much alike those sides are, 0 to 1."""
+    closure: float | None = None
+    """How different the last frame is from the first, by what cameras as far apart as theirs see elsewhere."""
 
     def as_facts(self) -> dict[str, Any]:
         """Return the figures rounded, for a manifest."""
@@ -71,6 +73,8 @@ def _ramps(e: Evidence) -> list[tuple[float | None, float, float, float, str]]:
     """
     sides = f"{e.num_sides} sides" if e.num_sides else "all sides"
     psnr, drop, iou, fov = e.held_out_psnr, e.drop, e.silhouette_iou or 0.0, f"{e.fov_deg:.0f} degrees"
+    open_frames = "The cameras end where they began and the frames do not: the turn is less, or more, than one."
+    open_cameras = "The frames end where they began and the cameras do not: the turn is more, or less, than found."
     return [
         (psnr, 9.0, 15.0, 0.0, f"Frames left out of a fit come out wrong: {psnr:.1f} dB."),
         (drop, 16.0, 9.0, 0.5, f"Frames left out are {drop:.1f} dB worse than those fitted: the frames do not agree."),
@@ -83,4 +87,6 @@ def _ramps(e: Evidence) -> list[tuple[float | None, float, float, float, str]]:
         (e.fov_deg, 95.0, 80.0, 0.5, f"A field of view of {fov} is unusually wide."),
         (e.likeness, 1.0, 0.7, 0.7, f"The subject looks the same from {sides}: where frames stand is told by little."),
         (e.span_deg, 0.0, 200.0, 0.7, f"The cameras cover {e.span_deg:.0f} degrees: the far side was never seen."),
+        (e.closure, 2.4, 1.6, 0.5, open_frames),
+        (e.closure, 0.2, 0.4, 0.5, open_cameras),
     ]
