@@ -13,7 +13,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ def reconstruct(
     kinds: Sequence[Kind] = ("global", "incremental"),
     fov_deg: float = FOV_DEG,
     seed: int = 0,
-) -> Iterator[Candidate]:
+) -> Generator[Candidate, None, None]:
     """Yield the frames of one camera as each kind of mapper places them; the matches are verified once.
 
     `fov_deg` goes across the longer side and starts the focal length, which is refined; where that leaves FOV_LIMITS
