@@ -7,7 +7,7 @@ The idea is Laurentini's, "The Visual Hull Concept for Silhouette-Based Image Un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -15,10 +15,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from recon.camera import Cameras
+from recon.camera import Cameras, project
 from recon.views import Views
 
 MIN_VOTES = 0.5  # a voxel that fewer of the views see is left out
+TOO_FAR = 3.0  # voxels by which a depth map must lie behind a voxel to say that nothing is there,
+FEWEST_SAYING = 3  # and how many maps must say so
 SEARCH_RESOLUTION = 48  # of the passes that find the bounds
 
 
@@ -64,6 +66,27 @@ def carve(
     if not occupancy.any():
         raise ValueError("The masks share no solid: check that the cameras belong to these images.")
     return Hull(torch.from_numpy(occupancy), torch.from_numpy(origin.astype(np.float32)), voxel, allowed)
+
+
+def hollowed(hull: Hull, views: Views) -> Hull:
+    """Take from a hull what at least FEWEST_SAYING depth maps look through: hollows that no outline shows.
+
+    Pixels without a depth (0) say nothing. As it came where that would leave nothing.
+    """
+    if views.depths is None:
+        return hull
+    height, width = views.cameras.height, views.cameras.width
+    inside = hull.occupancy.nonzero()  # [P,3]
+    uv, z = project(hull.origin + hull.voxel * (inside + 0.5), views.cameras)  # [N,P,2], [N,P]
+    saying = torch.zeros(len(inside), dtype=torch.int16)
+    for depth, at, far in zip(views.depths, uv, z):
+        column, row = at.nan_to_num(-1).clamp(-1, max(height, width)).floor().long().unbind(-1)
+        seen = (far > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        there = depth[row.clamp(0, height - 1), column.clamp(0, width - 1)]
+        saying += seen & (there > 0) & (far < there - TOO_FAR * hull.voxel)
+    occupancy = hull.occupancy.clone()
+    occupancy[tuple(inside.T)] = saying < FEWEST_SAYING
+    return replace(hull, occupancy=occupancy) if occupancy.any() else hull
 
 
 def bounds(views: Views) -> tuple[np.ndarray, np.ndarray, int]:

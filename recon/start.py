@@ -26,10 +26,11 @@ SCATTER = 1.5  # radius of a scattered start by half the width of the picture at
 def start_splats(views: Views, num: int, sh_degree: int, generator: torch.Generator) -> Splats:
     """Make at most `num` flat splats: on the hull where there are alphas, else on points or depths, else in a ball.
 
+    Depths, where there are any, hollow the hull out: every one of them is believed.
     Flat from the start: round splats would have to retreat inside the silhouette to fit it, and the depth with them.
     """
     if views.alphas is not None:
-        points = hull.surface_points(hull.carve(views), num, generator)
+        points = hull.surface_points(hull.hollowed(hull.carve(views), views), num, generator)
     elif views.points is not None:
         points = _drawn(views.points, num, generator)
     elif views.depths is not None and bool((views.depths > 0).any()):

@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import trimesh
 from scipy.spatial import KDTree
 
 from generator.rays import orbit_c2w
 from recon.camera import Cameras, invert_rigid, project, rays
-from recon.hull import Hull, carve, look_at_point, surface_points
+from recon.hull import Hull, carve, hollowed, look_at_point, surface_points
 from recon.views import Views
+from subjects import orbit_views
 
 HEIGHT, WIDTH = 56, 64
 
@@ -138,3 +140,33 @@ def test_surface_points_repeat_with_the_seed():
 def test_look_at_point_is_where_the_axes_meet():
     views = ball_views(6)
     assert np.abs(look_at_point(views.cameras)).max() < 1e-3
+
+
+def bowl_views() -> Views:
+    """Views, with depths, of a round bowl that is open above: no outline shows its inside."""
+    profile = np.array([[0, -0.5], [0.8, -0.5], [0.8, 0.5], [0.65, 0.5], [0.65, -0.3], [0, -0.3]])
+    bowl = trimesh.creation.revolve(profile, sections=48)
+    bowl.visual.vertex_colors = np.full((len(bowl.vertices), 4), 255, np.uint8)
+    return orbit_views(bowl, 12, elevation_deg=35.0)
+
+
+def test_depths_hollow_out_what_no_outline_shows():
+    views = bowl_views()
+    hull = carve(views, 48)
+    open_hull, at = hollowed(hull, views), centers(hull)
+    inside = (at[..., :2].norm(dim=-1) < 0.5) & (at[..., 2] > 0.0) & (at[..., 2] < 0.4)
+    wall = (at[..., :2].norm(dim=-1) - 0.725).abs() < 0.04
+    assert hull.occupancy[inside].all()
+    assert float(open_hull.occupancy[inside].float().mean()) < 0.1  # but what the near rim hides
+    assert torch.equal(open_hull.occupancy[wall], hull.occupancy[wall])
+    assert not (open_hull.occupancy & ~hull.occupancy).any()
+
+
+def test_depths_that_few_maps_hold_or_none_hollow_nothing():
+    views = bowl_views()
+    hull = carve(views, 48)
+    two = torch.where((torch.arange(12) < 2)[:, None, None], views.depths, 0.0)
+    assert torch.equal(hollowed(hull, dataclasses.replace(views, depths=two)).occupancy, hull.occupancy)
+    assert hollowed(hull, dataclasses.replace(views, depths=None)) is hull
+    far = dataclasses.replace(views, depths=views.depths + 9 * (views.depths > 0))  # looks through everything
+    assert hollowed(hull, far).occupancy.any()

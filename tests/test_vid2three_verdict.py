@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from recon.views import Views
 from subjects import mug, orbit_views
 from vid2three.capture import save_views
 from vid2three.run import Run, no_progress, open_run
 from vid2three.stages import GENERATED_WORLD
-from vid2three.verdict import agreeing_views, verdict
+from vid2three.verdict import DEPTH_OFF, agreeing_views, verdict
 
 
 def run_of(views: Views, folder: Path) -> Run:
@@ -64,3 +65,20 @@ def test_photos_with_their_background_are_not_judged(tmp_path):
     assert "verdict" not in run.manifest
     assert not run.path("verdict.json").exists()
     assert len(agreeing_views(run)) == 8
+
+
+def test_depths_that_the_neighbours_see_through_are_not_used(tmp_path):
+    views = orbit_views(mug(), num=16, size=(44, 48))
+    depths = views.depths.clone()
+    rows = depths[5, 20:22]
+    depths[5, 20:22] = torch.where(rows > 0, rows - 0.6, 0.0)  # a stripe that floats before the subject
+    run = run_of(Views(views.images, views.alphas, depths, views.cameras), tmp_path / "run")
+    verdict(run, no_progress)
+    used = agreeing_views(run).depths
+    assert used is not None
+    facts = json.loads(run.path("verdict.json").read_text())
+    off = facts["figures"]["depth_off"]
+    assert facts["dropped_frames"] == []
+    assert off[5] > DEPTH_OFF > off[12]
+    assert not used[5].any()
+    assert used[12].any()

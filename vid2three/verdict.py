@@ -6,6 +6,7 @@ It warns and never stops a walk: an asset is made from a refused clip too, and s
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from vid2three.capture import load_views
 from vid2three.run import Progress, Run, StageFiles
 
 VERDICT = "verdict.json"
+DEPTH_OFF = 0.05  # share of a depth map that its neighbours see through from which on it is not used
 MASKS = (
     "The masks were estimated: where masks.png shows them wrong, better ones with --masks FOLDER may be all it takes."
 )
@@ -75,12 +77,17 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
 
 
 def agreeing_views(run: Run) -> Views:
-    """Return the views of a run, without those that the verdict left out."""
+    """Return the views of a run, without those that the verdict left out and without depths that it does not trust."""
     views = load_views(run.folder)
-    dropped = run.manifest.get("verdict", {}).get("dropped_frames", [])
-    if not dropped:
+    if "verdict" not in run.manifest:
         return views
-    return views[torch.tensor([f for f in range(len(views)) if f not in set(dropped)])]
+    facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
+    if views.depths is not None:
+        off = torch.tensor(facts["figures"].get("depth_off", [0.0] * len(views)))
+        trusted = torch.where((off < DEPTH_OFF)[:, None, None], views.depths, 0.0)
+        views = replace(views, depths=trusted if bool((trusted > 0).any()) else None)
+    dropped = set(facts["dropped_frames"])
+    return views[torch.tensor([f for f in range(len(views)) if f not in dropped])] if dropped else views
 
 
 def view_files(run: Run) -> list[str]:
