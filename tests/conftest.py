@@ -58,6 +58,15 @@ def blender_python() -> str:
 
 
 @pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Where npm has put Khronos' glTF validator and PlayCanvas' SplatTransform; .ci/run does."""
+    folder = Path(os.environ.get("V2T_NODE_MODULES", str(ROOT / ".ci" / "node_modules")))
+    if not shutil.which("node") or not (folder / "gltf-validator").is_dir():
+        pytest.skip("no glTF validator: npm install --prefix .ci --no-save gltf-validator @playcanvas/splat-transform")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def nerfstudio_python() -> str:
     """A Python with nerfstudio, whose pins rule ours out; it borrows torch from this environment."""
     python = os.environ.get("V2T_NERFSTUDIO_PYTHON", str(ROOT / ".venv-nerfstudio" / "bin" / "python"))

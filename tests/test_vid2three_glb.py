@@ -12,8 +12,6 @@ from trimesh.visual.material import PBRMaterial
 
 from recon.unwrap import texels, unwrap
 from vid2three.formats.glb import (
-    _accessor,
-    _chunks,
     linear_to_srgb,
     load_header,
     load_mesh,
@@ -21,6 +19,7 @@ from vid2three.formats.glb import (
     srgb_to_linear,
     textures,
 )
+from vid2three.formats.gltf import load_glb
 from vid2three.place import Y_UP_FROM_Z_UP
 
 
@@ -122,7 +121,7 @@ def test_equal_meshes_give_equal_bytes(tall_box, tmp_path):
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "a.glb").write_bytes(b"not a mesh at all, only some forty bytes")
-    with pytest.raises(ValueError, match="no GLB file"):
+    with pytest.raises(ValueError, match=r"no GLB of a mesh .* does not begin as a GLB does"):
         load_mesh(tmp_path / "a.glb")
 
 
@@ -173,14 +172,15 @@ def test_a_texture_has_no_vertex_colours_beside_it_and_smooth_normals(textured, 
 
 def test_tangents_run_along_u(textured, tmp_path):
     save_mesh(tmp_path / "a.glb", textured)
-    header, body = _chunks(tmp_path / "a.glb")
+    glb = load_glb(tmp_path / "a.glb")
+    header = glb.header
     places = header["meshes"][0]["primitives"][0]["attributes"]
-    arrays = {key: _accessor(header, body, index) for key, index in places.items()}
+    arrays = {key: glb.array(index) for key, index in places.items()}
     along, normals = arrays["TANGENT"], arrays["NORMAL"]
     np.testing.assert_allclose(np.linalg.norm(along[:, :3], axis=1), 1, atol=1e-5)
     np.testing.assert_allclose((along[:, :3] * normals).sum(axis=1), 0, atol=1e-5)
     assert (along[:, 3] == 1).all()
-    faces = _accessor(header, body, header["meshes"][0]["primitives"][0]["indices"]).reshape(-1, 3)
+    faces = glb.array(glb.primitive["indices"]).reshape(-1, 3)
     edge = arrays["POSITION"][faces[:, 1]] - arrays["POSITION"][faces[:, 0]]
     step = arrays["TEXCOORD_0"][faces[:, 1]] - arrays["TEXCOORD_0"][faces[:, 0]]
     t, n = along[faces[:, 0], :3], normals[faces[:, 0]]

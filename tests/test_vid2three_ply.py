@@ -27,7 +27,7 @@ def test_load_undoes_save_bit_for_bit(tmp_path, num_sh):
 
 def test_layout_is_that_of_3dgs(tmp_path):
     splats = random_splats(5, 4)
-    save_splats(tmp_path / "a.ply", splats, comments=("prompt: ein roter Becher, größer",), antialiased=True)
+    save_splats(tmp_path / "a.ply", splats, extras={"prompt": "ein roter Becher, größer"}, antialiased=True)
     header, body = (tmp_path / "a.ply").read_bytes().split(b"end_header\n", 1)
     lines = header.decode("ascii").splitlines()
     names = [line.removeprefix("property float ") for line in lines if line.startswith("property")]

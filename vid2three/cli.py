@@ -26,7 +26,7 @@ from vid2three.errors import is_users_mistake, sentence
 vid2three.check_siblings()  # before the next lines import a stranger of the same name
 
 from generator.config import GenerateConfig, TrainConfig  # noqa: E402
-from vid2three.config import MakeConfig, ReconstructConfig, load_config  # noqa: E402
+from vid2three.config import MakeConfig, Pivot, ReconstructConfig, Up, load_config  # noqa: E402
 
 if TYPE_CHECKING:
     from vid2three.run import Run
@@ -38,6 +38,7 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--lods": "--mesh.lods",
     "--height-m": "--export.height-m",
     "--pivot": "--export.pivot",
+    "--export": "--export.files",
     "--num-frames": "--input.num-frames",
     "--fov-deg": "--poses.fov-deg",
 }
@@ -176,23 +177,57 @@ class Reconstruct:
 
 @dataclass(frozen=True)
 class Export:
-    """A run's mesh or splats in another format, height or pivot."""
+    """A mesh or splats, of a run or out of a file, in another format, height, pivot or axis."""
 
-    folder: Folder
-    """Run folder."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """File to write: .glb, .obj, .ply or .stl for a mesh, .ply for splats."""
-    what: Literal["mesh", "splats"] = "mesh"
-    """Which of the two."""
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """Run folder, or a file of one of the endings below."""
+    output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """File to write. A mesh: .glb, .obj, .ply, .stl, .usd, .usda, .usdc, .usdz. Splats: .glb, .ply, .sog, .splat, .spz,
+    .usd, .usda, .usdc, .usdz."""
+    what: Literal["mesh", "splats"] | None = None
+    """Which of the two of a run, where the ending leaves it open; a mesh unless given."""
     height_m: float | None = None
-    """Height of the mesh in metres; as it is unless given."""
-    pivot: Literal["keep", "base", "centre"] = "keep"
-    """Where the mesh's origin goes: the middle of its base, its centre, or where it is."""
+    """Height in metres; as it is unless given."""
+    pivot: Pivot = "keep"
+    """Where the origin goes: the middle of the base, the centre, or where it is."""
+    up: Up | None = None
+    """Axis of the file that points up, where its format leaves that open; the usual one of the format unless given."""
+    source_up: Up | None = None
+    """Axis of the source that points up, where its format leaves that open."""
+    spz_version: Literal[3, 4] = 3
+    """Version of an .spz: 3 is read everywhere, 4 is smaller and needs zstandard."""
     options: Annotated[Options, Flat] = field(default_factory=Options)
 
     def run(self, report: Reporter) -> None:
-        path = vid2three.export(self.folder, self.output, what=self.what, height_m=self.height_m, pivot=self.pivot)
+        path = vid2three.export(
+            self.source,
+            self.output,
+            what=self.what,
+            height_m=self.height_m,
+            pivot=self.pivot,
+            up=self.up,
+            source_up=self.source_up,
+            spz_version=self.spz_version,
+            progress=report,
+        )
         print(path)
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a run folder or a file of a mesh or splats holds, its frame, and where it comes from."""
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """Run folder or file."""
+    json: bool = False
+    """Print it as JSON."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        info = importlib.import_module("vid2three.info")
+        found = info.info(self.source)
+        as_json = self.json or self.options.progress == "json"
+        print(json.dumps(found, ensure_ascii=False) if as_json else info.table(found))
 
 
 @dataclass(frozen=True)
@@ -256,6 +291,7 @@ COMMANDS: dict[str, Any] = {
     "reconstruct": Reconstruct,
     "evaluate": Evaluate,
     "export": Export,
+    "info": Info,
     "train": Train,
     "doctor": Doctor,
 }
@@ -288,6 +324,8 @@ def parse(argv: list[str]) -> Any:
     name = argv[0] if argv and argv[0] in COMMANDS else None
     if name in ("make", "reconstruct"):
         argv = [_long(word) for word in argv]
+    if name == "export":  # its file stood behind -o before it could be the second word
+        argv = [word for word in argv if word not in ("-o", "--output")]
     choices = []
     for key, command in COMMANDS.items():
         default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP

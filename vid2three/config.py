@@ -19,6 +19,14 @@ from recon.config import FitConfig, MeshConfig, NerfConfig, PosesConfig
 
 Config = TypeVar("Config")
 MOST_PIXELS = 1.5e8  # of all chosen frames; about 2 GB as numbers
+ALWAYS = ("mesh.glb", "splats.ply")  # files of every run
+USD_ENDINGS = (".usd", ".usda", ".usdc", ".usdz")
+EXPORTS = {
+    "mesh": (".obj", ".ply", ".stl", *USD_ENDINGS),
+    "splats": (".glb", ".sog", ".splat", ".spz", *USD_ENDINGS),
+}  # further files of a run; a test holds them against the formats there are
+Pivot = Literal["keep", "base", "centre"]
+Up = Literal["z", "y", "y-down"]  # the axis of a file that points up; y-down: up is -y, as splat viewers expect it
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,11 @@ class ExportConfig:
 
     height_m: float | None = None
     """Height of the mesh in metres; None keeps the units of the cameras."""
-    pivot: Literal["keep", "base", "centre"] = "keep"
+    pivot: Pivot = "keep"
     """Where the origin of the mesh goes: the middle of its base, its centre, or where it is."""
+    files: tuple[str, ...] = ()
+    """More files to write: mesh or splats with the ending of a format, such as mesh.usdz and splats.spz. They share the
+    height and the pivot of mesh.glb, each is opened again and compared, and asset.json says how near it comes."""
     turntable_frames: int = 48
     """Frames of turntable.mp4, one turn."""
     turntable_size: int = 384
@@ -180,10 +191,24 @@ def check_export(config: ExportConfig) -> None:
     """Raise ValueError where the settings ask for a file that cannot be."""
     if config.height_m is not None and not 0 < config.height_m < 1e6:
         raise ValueError(f"The height of a mesh is a positive number of metres, not {config.height_m}.")
+    for name in config.files:
+        check_export_name(name)
+    if len(set(config.files)) < len(config.files):
+        raise ValueError(f"A file stands twice in the files to write: {', '.join(config.files)}.")
     if config.turntable_size < 256 or config.turntable_size % 2:
         raise ValueError(f"turntable_size must be even and 256 or more, not {config.turntable_size}.")
     if config.turntable_frames < 2:
         raise ValueError(f"turntable_frames must be 2 or more, not {config.turntable_frames}.")
+
+
+def check_export_name(name: str) -> None:
+    """Raise ValueError where a run folder cannot have this file beside mesh.glb and splats.ply."""
+    what, _, suffix = name.partition(".")
+    if name in ALWAYS:
+        raise ValueError(f"{name} is written anyway; leave it out of the files to write.")
+    if f".{suffix}" not in EXPORTS.get(what, ()):
+        names = ", ".join(f"{kind}{ending}" for kind, endings in EXPORTS.items() for ending in endings)
+        raise ValueError(f"'{name}' is none of the files that can be written beside mesh.glb and splats.ply: {names}.")
 
 
 def preset_names(folder: Path | None = None) -> list[str]:
@@ -278,6 +303,10 @@ def _coerced(value: Any, hint: Any, place: str) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         rest = [option for option in options if option is not type(None)]
         return None if value is None and len(rest) < len(options) else _coerced(value, rest[0], place)
+    if get_origin(hint) is tuple and options[1:] == (Ellipsis,):
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"'{place}' must be a list, not {value!r}.")
+        return tuple(_coerced(item, options[0], place) for item in value)
     if get_origin(hint) is tuple:
         if not isinstance(value, list) or len(value) != len(options):
             raise ValueError(f"'{place}' must be a list of {len(options)} values, not {value!r}.")

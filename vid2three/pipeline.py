@@ -16,7 +16,7 @@ from vid2three import footage_stages as footage
 from vid2three import stages
 from vid2three.capture import digest, has_cameras, load_views
 from vid2three.config import MakeConfig, ReconstructConfig, check_input
-from vid2three.convert import export
+from vid2three.convert import export, exports
 from vid2three.nerfstudio import stages as nerfstudio
 from vid2three.nerfstudio.environment import Environment, find_environment
 from vid2three.run import Progress, Run, no_progress, open_run
@@ -174,6 +174,7 @@ def _fitted(
     if source != stages.DISCS:
         run.forget("discs")
     stages.mesh(run, source, config.mesh, config.export, progress)
+    exports(run, config.export, progress)
     stages.show(run, config.export, progress)
     stages.report(run, progress)
     return run

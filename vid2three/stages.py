@@ -213,9 +213,9 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
 
     def work(files: StageFiles) -> None:
         fitted = fit(agreeing_views(run), config, seed=seed, progress=partial(progress, "fit"))
-        comments = tuple(f"{key}: {value}" for key, value in provenance(run).items())
+        notes = provenance(run)
         with files.file("splats.ply", frame=run.manifest["world"], num_splats=len(fitted)) as path:
-            save_splats(path, fitted, comments=comments, primitive=config.primitive, antialiased=config.antialiased)
+            save_splats(path, fitted, extras=notes, primitive=config.primitive, antialiased=config.antialiased)
 
     run.stage("fit", {"fit": asdict(config), "seed": seed}, view_files(run), work, progress)
 
@@ -359,11 +359,11 @@ def world_from_mesh(run: Run) -> np.ndarray:
 
 
 def provenance(run: Run) -> dict[str, Any]:
-    """Return the facts that travel inside a mesh file: no times, no paths."""
+    """Return the facts that travel inside a file: no times, no paths. The version of vid2three stands there anyway."""
     keys = ("command", "prompt", "seed")
     facts = {key: run.manifest[key] for key in keys if key in run.manifest}
     if "weights" in run.manifest:
-        facts["model"] = run.manifest["weights"]["name"]
+        facts |= {"model": run.manifest["weights"]["name"], "model_licence": run.manifest["weights"]["licence"]}
     return {**facts, **run.manifest["provenance"]}
 
 

@@ -9,8 +9,6 @@ bytes.
 from __future__ import annotations
 
 import io
-import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -23,31 +21,43 @@ from trimesh.visual.material import PBRMaterial
 from recon.surface_detail import tangents
 from recon.unwrap import smooth_normals
 from vid2three import __version__
-from vid2three.place import Y_UP_FROM_Z_UP, moved
+from vid2three.config import Up
+from vid2three.formats.contents import MeshFile, made_mesh, reading
+from vid2three.formats.gltf import (
+    ELEMENT_ARRAY_BUFFER,
+    FLOAT,
+    TRIANGLES,
+    UINT,
+    USHORT,
+    Buffer,
+    Glb,
+    load_glb,
+    save_glb,
+)
+from vid2three.formats.images import read_image
+from vid2three.place import FROM_Z_UP, moved
 
 ROUGHNESS = 0.9  # matte: what was reconstructed has its highlights baked into the colours
-FLOAT, USHORT, UINT = 5126, 5123, 5125  # glTF's component types
-ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
-NUMPY_TYPES = {5120: np.int8, 5121: np.uint8, 5122: np.int16, USHORT: np.uint16, UINT: np.uint32, FLOAT: np.float32}
-COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 LINEAR, LINEAR_MIPMAP_LINEAR, CLAMP_TO_EDGE = 9729, 9987, 33071
 TEXTURES = ("baseColorTexture", "normalTexture", "occlusionTexture")  # trimesh's names are glTF's
+MOST_PIXELS = 2**26  # of a texture that is read: 8192 x 8192
 
 
-def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras: dict[str, Any] | None = None) -> None:
-    """Write a z-up mesh as GLB; `name` becomes the object's name, `extras` is kept under asset.extras."""
-    turned = moved(mesh, Y_UP_FROM_Z_UP)
+def save_mesh(
+    path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras: dict[str, Any] | None = None, up: Up = "y"
+) -> None:
+    """Write a z-up mesh as GLB; `name` becomes the object's name, `extras` is kept under asset.extras.
+
+    A GLB is always y up.
+    """
+    turned = moved(mesh, FROM_Z_UP[up])
     pictures = textures(turned)
-    attributes = _attributes(turned, pictures)
-    indices = (np.asarray(turned.faces, np.uint32).ravel(), UINT, "SCALAR", {})
-    views, accessors, body = [], [], b""
-    for values, component, kind, facts in [*attributes.values(), indices]:
-        data = values.astype(values.dtype.newbyteorder("<")).tobytes()
-        target = ELEMENT_ARRAY_BUFFER if kind == "SCALAR" else ARRAY_BUFFER
-        accessors.append({"bufferView": len(views), "componentType": component, "count": len(values), "type": kind})
-        accessors[-1].update(facts)
-        views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data), "target": target})
-        body += data  # every array is a multiple of four bytes long
+    buffer = Buffer()
+    attributes = {
+        key: buffer.add_array(values, component, kind, **facts)
+        for key, (values, component, kind, facts) in _attributes(turned, pictures).items()
+    }
+    indices = buffer.add_array(np.asarray(turned.faces).ravel(), UINT, "SCALAR", ELEMENT_ARRAY_BUFFER)
     material: dict[str, Any] = {
         "name": name,
         "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 1], "metallicFactor": 0, "roughnessFactor": ROUGHNESS},
@@ -56,12 +66,9 @@ def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras:
     images = []
     for index, (key, picture) in enumerate(pictures.items()):
         (material["pbrMetallicRoughness"] if key == "baseColorTexture" else material)[key] = {"index": index}
-        data = _png(picture)
-        images.append({"name": key.removesuffix("Texture"), "mimeType": "image/png", "bufferView": len(views)})
-        views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data)})
-        body += data + bytes(-len(data) % 4)
-    places = {key: index for index, key in enumerate(attributes)}
-    primitive = {"attributes": places, "indices": len(attributes), "material": 0, "mode": 4}
+        view = buffer.add_bytes(png(picture))
+        images.append({"name": key.removesuffix("Texture"), "mimeType": "image/png", "bufferView": view})
+    primitive = {"attributes": attributes, "indices": indices, "material": 0, "mode": TRIANGLES}
     header = {
         "asset": {"version": "2.0", "generator": f"vid2three {__version__}", "extras": extras or {}},
         "scene": 0,
@@ -69,47 +76,45 @@ def save_mesh(path: Path, mesh: trimesh.Trimesh, *, name: str = "asset", extras:
         "nodes": [{"name": name, "mesh": 0}],
         "meshes": [{"name": name, "primitives": [primitive]}],
         "materials": [material],
-        "accessors": accessors,
-        "bufferViews": views,
-        "buffers": [{"byteLength": len(body)}],
     }
     if images:
         header["images"] = images
         header["textures"] = [{"source": index, "sampler": 0} for index in range(len(images))]
         sampler = {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}
         header["samplers"] = [{**sampler, "wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}]
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 4)
-    size = 12 + 8 + len(text) + 8 + len(body)
-    path.write_bytes(
-        struct.pack("<4sII", b"glTF", 2, size)
-        + struct.pack("<I4s", len(text), b"JSON")
-        + text
-        + struct.pack("<I4s", len(body), b"BIN\0")
-        + body
-    )
+    save_glb(path, header, buffer)
 
 
-def load_mesh(path: Path) -> trimesh.Trimesh:
+def read_mesh(path: Path, up: Up | None = None) -> MeshFile:
     """Read a GLB that `save_mesh` wrote, z up again, with its texture or sRGB vertex colours.
 
     Raises ValueError for other files.
     """
-    header, body = _chunks(path)
-    try:
-        primitive = header["meshes"][0]["primitives"][0]
-        arrays = {key: _accessor(header, body, index) for key, index in primitive["attributes"].items()}
-        faces = _accessor(header, body, primitive["indices"]).reshape(-1, 3)
+    with reading(path, "GLB of a mesh as vid2three writes it"):
+        glb = load_glb(path)
+        primitive = glb.primitive
+        if primitive.get("mode", TRIANGLES) != TRIANGLES:
+            raise ValueError("it holds no triangles")
+        arrays = {key: glb.array(index) for key, index in primitive["attributes"].items()}
+        faces = glb.array(primitive["indices"]).reshape(-1, 3)
+        lengths = {len(values) for values in arrays.values()}
+        if lengths != {len(arrays["POSITION"])}:
+            raise ValueError("its attributes differ in length")
         if "TEXCOORD_0" in arrays:
-            maps = _load_textures(header, body)
-            uv = arrays["TEXCOORD_0"] * np.array([1, -1]) + np.array([0, 1])
+            maps = _load_textures(glb)
+            uv = arrays["TEXCOORD_0"].astype(np.float64) * np.array([1, -1]) + np.array([0, 1])
+            if not np.isfinite(uv).all():
+                raise ValueError("some of its UVs are not finite")
             visual = TextureVisuals(uv=uv, material=PBRMaterial(**maps))
         else:
             visual = ColorVisuals(vertex_colors=_srgb_bytes(arrays["COLOR_0"][:, :3]))
-        mesh = trimesh.Trimesh(arrays["POSITION"], faces, visual=visual, process=False)
-    except (KeyError, IndexError, ValueError):
-        raise ValueError(f"{path} is not a mesh that vid2three wrote; run `vid2three make` again.") from None
-    return moved(mesh, np.linalg.inv(Y_UP_FROM_Z_UP))
+        mesh = made_mesh(arrays["POSITION"], faces, visual, up or "y")
+        return MeshFile(mesh, up or "y", str(glb.header["nodes"][0].get("name", "asset")), glb.extras)
+
+
+def load_mesh(path: Path) -> trimesh.Trimesh:
+    """Read the mesh of a GLB, z up again; see `read_mesh`."""
+    return read_mesh(path).mesh
 
 
 def textures(mesh: trimesh.Trimesh) -> dict[str, Image.Image]:
@@ -120,8 +125,9 @@ def textures(mesh: trimesh.Trimesh) -> dict[str, Image.Image]:
 
 
 def load_header(path: Path) -> dict[str, Any]:
-    """Read the JSON part of a GLB."""
-    return _chunks(path)[0]
+    """Read the JSON part of a GLB. Raises ValueError for other files."""
+    with reading(path, "GLB"):
+        return load_glb(path).header
 
 
 def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -157,21 +163,20 @@ def _attributes(mesh: trimesh.Trimesh, pictures: dict[str, Image.Image]) -> dict
     return {**arrays, "TEXCOORD_0": (down, FLOAT, "VEC2", {})}
 
 
-def _load_textures(header: dict[str, Any], body: bytes) -> dict[str, Any]:
+def _load_textures(glb: Glb) -> dict[str, Any]:
+    header = glb.header
     material = header["materials"][0]
     named = {**material, **material["pbrMetallicRoughness"]}
     maps = {}
     for key in TEXTURES:
         if key in named:
             source = header["images"][header["textures"][named[key]["index"]]["source"]]
-            view = header["bufferViews"][source["bufferView"]]
-            data = body[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
-            maps[key] = Image.open(io.BytesIO(data))
-            maps[key].load()
+            maps[key] = read_image(glb.view(source["bufferView"]), MOST_PIXELS)
     return maps
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG."""
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=False, compress_level=6)
     return buffer.getvalue()
@@ -184,24 +189,10 @@ def _linear_bytes(srgb: np.ndarray) -> np.ndarray:
 
 
 def _srgb_bytes(linear: np.ndarray) -> np.ndarray:
+    if linear.dtype != np.dtype("<u2"):
+        raise ValueError("its colours are not in 16 bits")
     return np.round(255 * linear_to_srgb(linear / 65535)).astype(np.uint8)
 
 
-def _chunks(path: Path) -> tuple[dict[str, Any], bytes]:
-    data = path.read_bytes()
-    if len(data) < 28 or data[:4] != b"glTF":
-        raise ValueError(f"{path} is no GLB file; run `vid2three make` again.")
-    (length,) = struct.unpack_from("<I", data, 12)
-    return json.loads(data[20 : 20 + length]), data[28 + length :]
-
-
-def _accessor(header: dict[str, Any], body: bytes, index: int) -> np.ndarray:
-    accessor = header["accessors"][index]
-    view = header["bufferViews"][accessor["bufferView"]]
-    columns = COMPONENTS[accessor["type"]]
-    kind = np.dtype(NUMPY_TYPES[accessor["componentType"]]).newbyteorder("<")
-    return np.frombuffer(body, kind, accessor["count"] * columns, view["byteOffset"]).reshape(-1, columns)
-
-
-MESH_LOADERS = {".glb": load_mesh}
+MESH_READERS = {".glb": read_mesh}
 MESH_SAVERS = {".glb": save_mesh}

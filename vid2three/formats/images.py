@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +34,20 @@ def load_image(path: Path, *, upright: bool = False) -> np.ndarray:
             return np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
         except (OSError, SyntaxError, ValueError) as error:
             raise ValueError(f"The picture {path} is broken ({error}); replace it or drop its frame.") from None
+
+
+def read_image(data: bytes, most_pixels: int) -> Image.Image:
+    """Decode a picture out of another file. Raises ValueError where it is broken or has more than `most_pixels`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a bomb: the size is checked here
+            image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
+            if image.width * image.height > most_pixels:
+                raise ValueError(f"a picture in it has {image.width} x {image.height} pixels, more than it can need")
+            image.load()
+    except (OSError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+        raise ValueError(f"a picture in it is broken ({error})") from None
+    return image
 
 
 def image_size(path: Path, *, upright: bool = False) -> tuple[int, int]:

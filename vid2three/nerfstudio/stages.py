@@ -60,9 +60,9 @@ def check_config(config: NerfstudioConfig, fit: FitConfig, method: Method) -> No
 
 
 def splats(
-    run: Run, environment: Environment, config: NerfstudioConfig, fit: FitConfig, comments: dict, progress: Progress
+    run: Run, environment: Environment, config: NerfstudioConfig, fit: FitConfig, notes: dict, progress: Progress
 ) -> None:
-    """Views to splats.ply by splatfacto; `comments` stand in the file's header."""
+    """Views to splats.ply by splatfacto; `notes` stand in the file's header."""
     settings = {"nerfstudio": asdict(config), "version": environment.version, **_of_fit(fit), **_seed(run)}
     reads = view_files(run)
 
@@ -85,9 +85,8 @@ def splats(
             found = widened(found, views.cameras)
         shutil.rmtree(run.folder / exported)
         facts = {"frame": run.manifest["world"], "num_splats": len(found), "commands": commands}
-        lines = tuple(f"{key}: {value}" for key, value in comments.items())
         with files.file("splats.ply", **facts) as path:
-            save_splats(path, found, comments=lines, antialiased=fit.antialiased)
+            save_splats(path, found, extras=notes, antialiased=fit.antialiased)
 
     run.stage("fit", settings, reads, work, progress)
 

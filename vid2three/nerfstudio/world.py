@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from recon import sh
 from recon.camera import Cameras, opencv_to_opengl
 from recon.reference import LOW_PASS
 from recon.splats import Splats
+from vid2three.place import moved_splats
 
 GSPLAT_LOW_PASS = 0.3  # px^2 that splatfacto's pictures are widened by, as in 3DGS
 
@@ -50,16 +49,10 @@ def load_world(path: Path) -> World:
 
 def splats_from(splats: Splats, world: World) -> Splats:
     """Return splats of nerfstudio's world in ours: they look the same from the cameras' places there and here."""
-    back = world.rotation.T
-    means = (splats.means.double() / world.scale - world.shift) @ world.rotation  # rows: R^t (x' / s - t)
-    turned = Rotation.from_matrix(back.numpy()) * Rotation.from_quat(splats.quats.double().numpy()[:, [1, 2, 3, 0]])
-    return Splats(
-        means=means.float(),
-        log_scales=splats.log_scales - float(np.log(world.scale)),
-        quats=torch.from_numpy(turned.as_quat()[:, [3, 0, 1, 2]]).float(),
-        opacity_logits=splats.opacity_logits,
-        sh=sh.rotated(splats.sh, back),
-    )
+    matrix = np.eye(4)
+    matrix[:3, :3] = world.rotation.T.numpy() / world.scale
+    matrix[:3, 3] = -(world.rotation.T @ world.shift).numpy()
+    return moved_splats(splats, matrix)  # R^t (x' / s - t)
 
 
 def widened(splats: Splats, cameras: Cameras) -> Splats:
