@@ -27,7 +27,7 @@ SIZE = 128  # pixels of the longer side
 FOV_DEG, ELEVATION_DEG = 40.0, 20.0  # of cameras around a thing that came without any
 EXACT_DB = 55.0
 SPLAT_LIMITS_DB = {".sog": 40.0, ".spz": 32.0, ".splat": 24.0}  # of others EXACT_DB
-MESH_LIMITS_DB = {".ply": 20.0}  # vertex colours of a texture
+MESH_LIMITS_DB = {".ply": 15.0}  # vertex colours of a texture
 LEAST_IOU = 0.99
 COLORLESS = (".stl",)
 

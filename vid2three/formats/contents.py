@@ -25,6 +25,7 @@ from vid2three.config import Up
 from vid2three.place import FROM_Z_UP, moved, turned_back
 
 MOST_SPLATS = 10_000_000  # in a compressed file, whose size says little: 2.4 GB of numbers
+MOST_WHY = 200  # letters of a reason, which may quote the file
 LARGE_LOGIT = 30.0  # an opacity nearer to 1 than float32 can tell
 MALFORMED = (
     ArithmeticError,
@@ -78,7 +79,8 @@ def reading(path: Path, what: str) -> Iterator[None]:
         yield
     except MALFORMED as error:
         why = f"no '{error.args[0]}' in it" if isinstance(error, KeyError) and error.args else str(error).rstrip(".")
-        raise ValueError(f"{path} is no {what} that can be read: {why or type(error).__name__}.") from None
+        why = " ".join(why.split())[:MOST_WHY] or type(error).__name__
+        raise ValueError(f"{path} is no {what} that can be read: {why}.") from None
 
 
 def file_bytes(path: Path) -> bytes:

@@ -77,9 +77,9 @@ def save_splats(
         "count": len(splats),
         "antialias": antialiased,
         "means": {"mins": low.tolist(), "maxs": high.tolist(), "files": ["means_l.webp", "means_u.webp"]},
-        "scales": {"codebook": scale_levels.tolist(), "files": ["scales.webp"]},
+        "scales": {"codebook": _short(scale_levels), "files": ["scales.webp"]},
         "quats": {"files": ["quats.webp"]},
-        "sh0": {"codebook": color_levels.tolist(), "files": ["sh0.webp"]},
+        "sh0": {"codebook": _short(color_levels), "files": ["sh0.webp"]},
     }
     if splats.sh_degree > 0:
         meta["shN"], more = _harmonics(splats)
@@ -138,7 +138,7 @@ def _harmonics(splats: Splats) -> tuple[dict[str, Any], dict[str, bytes]]:
     table[:num] = centroids.reshape(num, width, 3)
     label_pixels = np.stack([labels & 255, labels >> 8, np.zeros_like(labels)], axis=1).astype(np.uint8)
     names = ["shN_centroids.webp", "shN_labels.webp"]
-    facts = {"count": num, "bands": splats.sh_degree, "codebook": levels.tolist(), "files": names}
+    facts = {"count": num, "bands": splats.sh_degree, "codebook": _short(levels), "files": names}
     grid = table.reshape(rows, PALETTE_COLUMNS * width, 3)
     return facts, {names[0]: _webp(grid), names[1]: _picture(label_pixels)}
 
@@ -159,6 +159,11 @@ def _read_harmonics(archive: zipfile.ZipFile, part: dict[str, Any], num: int) ->
     if labels.max() >= count:
         raise ValueError(f"a splat in it names set {labels.max()} of {count}")
     return _levels(part)[table[labels]]
+
+
+def _short(levels: np.ndarray) -> list[float]:
+    """Return levels in as many digits as float32 tells apart."""
+    return [float(f"{level:.8g}") for level in levels]
 
 
 def _levels(part: dict[str, Any]) -> np.ndarray:

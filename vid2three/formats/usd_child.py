@@ -149,6 +149,9 @@ def _notes(data):
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError) as error:
-        sys.stdout.write(" ".join(str(error).split()) or type(error).__name__)
+    except ValueError as error:
+        sys.stdout.write(" ".join(str(error).split()))
+        sys.exit(1)
+    except (TypeError, LookupError, AttributeError, RuntimeError, MemoryError):  # USD's own words are a paragraph
+        sys.stdout.write("USD cannot open it")
         sys.exit(1)
