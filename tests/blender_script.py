@@ -1,6 +1,6 @@
-"""Run by test_blender.py in Blender's own Python: open a GLB as an artist would, tell what is there, take a picture.
+"""Run by test_blender.py in Blender's own Python: open a file as an artist would, tell what is there, take a picture.
 
-Usage: python blender_script.py MESH.glb REPORT.json PICTURE.png SIDE, where SIDE is the world axis the camera stands
+Usage: python blender_script.py MESH REPORT.json PICTURE.png SIDE, where SIDE is the world axis the camera stands
 on, such as -y. No code of ours is imported: Blender alone judges the file.
 """
 
@@ -12,9 +12,16 @@ import numpy as np
 from mathutils import Vector
 
 
-def open_glb(path: str) -> bpy.types.Object:
+def open_file(path: str) -> bpy.types.Object:
+    """Import a file with Blender's own settings for its format."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_scene.gltf(filepath=path)
+    ending = path.rpartition(".")[2].lower()
+    if ending == "glb":
+        bpy.ops.import_scene.gltf(filepath=path)
+    elif ending.startswith("usd"):
+        bpy.ops.wm.usd_import(filepath=path)
+    else:
+        getattr(bpy.ops.wm, f"{ending}_import")(filepath=path)
     (mesh,) = [thing for thing in bpy.context.scene.objects if thing.type == "MESH"]
     return mesh
 
@@ -33,6 +40,7 @@ def report(mesh: bpy.types.Object) -> dict:
         "corner_vertices": [loop.vertex_index for loop in mesh.data.loops],
         "num_faces": len(mesh.data.polygons),
         "material_nodes": nodes,
+        "materials": [material.name for material in mesh.data.materials],
     }
 
 
@@ -65,7 +73,7 @@ def render(mesh: bpy.types.Object, side: str, path: str) -> None:
 
 if __name__ == "__main__":
     source, target, picture, side = sys.argv[1:]
-    subject = open_glb(source)
+    subject = open_file(source)
     with open(target, "w", encoding="utf-8") as file:
         json.dump(report(subject), file)
     render(subject, side, picture)

@@ -44,6 +44,7 @@ FRACTIONAL_BITS = 12  # at least, as Niantic's writer: a quarter of a millimetre
 FINE = 1e-4  # of the radius: positions are never coarser, where 24 bits allow it
 COLOR_SCALE = 0.15 * 255
 SH_BITS = (5, 4, 4)  # of degree 1, 2, 3
+MOST_REST = 2**20  # bytes behind the streams that are unpacked to find the checksum
 MOST_DEFLATE = 1032.0  # no more bytes come out of one that is deflated
 MOST_ZSTD = 20_000.0  # nor, in a file that anybody means, out of one of zstandard
 LEVEL = 12  # of zstandard, as Niantic's writer
@@ -109,7 +110,8 @@ def _legacy(data: bytes) -> tuple[tuple[int, int, int, int, int], bytes]:
     need = sum(_sizes(version, num, degree))
     check_count(num, len(data), need / num / MOST_DEFLATE if num else 0)
     body = stream.decompress(stream.unconsumed_tail, need)
-    if len(body) < need:
+    stream.decompress(stream.unconsumed_tail, MOST_REST)  # extensions, which are not read, and the checksum
+    if len(body) < need or not (stream.eof or stream.unconsumed_tail):
         raise ValueError("it is shorter than its header says")
     return (version, num, degree, _checked_bits(bits), flags), body
 

@@ -16,16 +16,17 @@ os.environ.setdefault("PXR_WORK_THREAD_LIMIT", "1")
 
 import numpy as np
 
-MOST_MEMORY = 6 * 2**30  # bytes of address space, most of which is never touched
+MOST_MEMORY = 2**29  # bytes that any file may take
+MEMORY_A_BYTE = 50  # more of them for each byte of the file: text is ten times its numbers, and copies are made
 MOST_SECONDS = 100  # of the processor
 INPUTS = {"diffuseColor": "baseColorTexture", "normal": "normalTexture", "occlusion": "occlusionTexture"}
 LENGTHS = {"Mesh": "points", "ParticleField3DGaussianSplat": "positions"}
 
 
 def main(source: str, target: str) -> None:
-    _limit()
     from pxr import Sdf, Usd, UsdGeom
 
+    _limit(MOST_MEMORY + MEMORY_A_BYTE * os.path.getsize(source))
     layer = Sdf.Layer.FindOrOpen(source)
     if layer is None:
         raise ValueError("USD cannot open it")
@@ -49,15 +50,15 @@ def main(source: str, target: str) -> None:
     np.savez(target, facts=np.frombuffer(text, np.uint8), **arrays)
 
 
-def _limit() -> None:
+def _limit(most_memory):
     """Let no file take all the memory or time of the machine, where the system can tell."""
-    try:
+    with contextlib.suppress(ImportError, OSError, ValueError):  # no such limits here, or lower ones that stand
         import resource
-    except ImportError:
-        return
-    for what, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS)):
-        with contextlib.suppress(OSError, ValueError):  # a lower limit stands, or the system does not let us
-            resource.setrlimit(what, (most, most))
+
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (now + most_memory,) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS,) * 2)
 
 
 def _array(prim, name, columns):
@@ -121,13 +122,9 @@ def _splats(prim, matrix):
     num, degree = len(positions), int(prim.GetAttribute("radiance:sphericalHarmonicsDegree").Get())
     if degree not in (0, 1, 2, 3):
         raise ValueError(f"its harmonics are of degree {degree}")
-    quats = prim.GetAttribute("orientations").Get()
-    if quats is None:
-        raise ValueError("its splats have no orientations")
-    quats = np.array([[q.GetReal(), *q.GetImaginary()] for q in quats]).reshape(-1, 4)
     arrays = {
         "positions": positions,
-        "quats": quats,
+        "quats": _array(prim, "orientations", 4)[:, [3, 0, 1, 2]],  # the real part lies last in memory
         "scales": _array(prim, "scales", 3),
         "opacities": _array(prim, "opacities", 1)[:, 0],
         "sh": _array(prim, "radiance:sphericalHarmonicsCoefficients", 3),
