@@ -61,11 +61,14 @@ def dc_to_rgb(dc: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
 def rotated(sh: Float[Tensor, "n k 3"], rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "n k 3"]:
     """Turn colours with the world: what was seen along d is then seen along `rotation` d.
 
-    Each degree is closed under rotation, so a solve over fixed directions gives the matrix exactly.
+    Each degree is closed under rotation, so a solve over fixed directions gives the matrix exactly. Its last bits
+    differ from call to call, and so would those of a product of matrices: it is rounded, and applied term by term.
     """
     degree = int(sh.shape[1] ** 0.5) - 1
     generator = torch.Generator().manual_seed(0)
     directions = torch.nn.functional.normalize(torch.randn(64, 3, generator=generator, dtype=torch.float64), dim=1)
     before = basis(directions @ rotation.cpu().double(), degree)  # rows: R^t d
-    matrix = torch.linalg.lstsq(basis(directions, degree), before).solution  # [K,K]
-    return torch.einsum("jk,nkc->njc", matrix.to(sh), sh)
+    matrix = torch.linalg.lstsq(basis(directions, degree), before).solution.round(decimals=12)  # [K,K]
+    wide = sh.double()
+    terms = [[weight * wide[:, k] for k, weight in enumerate(row) if weight != 0] for row in matrix.tolist()]
+    return torch.stack([torch.stack(row).sum(dim=0) for row in terms], dim=1).to(sh)

@@ -57,8 +57,8 @@ def _limit(most_memory):
 
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + most_memory,) * 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (now + most_memory, now + most_memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
 
 
 def _array(prim, name, columns):
