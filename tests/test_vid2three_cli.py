@@ -207,7 +207,7 @@ def test_export_wants_a_run_and_a_known_ending(capsys, tmp_path):
     assert "is no run folder" in complaint(capsys, "export", str(tmp_path), "-o", "a.obj")
     open_run(tmp_path / "run", {"command": "make"}, {"name": "mug"})
     said = complaint(capsys, "export", str(tmp_path / "run"), "-o", str(tmp_path / "a.fbx"))
-    assert "endings: .glb, .obj, .ply, .stl" in said
+    assert "a mesh is written as .glb, .obj, .ply, .stl" in said
     said = complaint(capsys, "export", str(tmp_path / "run"), "-o", str(tmp_path / "a.obj"))
     assert "holds no mesh.glb" in said
 

@@ -76,7 +76,8 @@ class SplatsFile:
 def reading(path: Path, what: str) -> Iterator[None]:
     """Turn whatever a broken file raises into one ValueError: "a.spz is no ...: why"."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # what is not finite is found and told at the end
+            yield
     except MALFORMED as error:
         why = f"no '{error.args[0]}' in it" if isinstance(error, KeyError) and error.args else str(error).rstrip(".")
         why = " ".join(why.split())[:MOST_WHY] or type(error).__name__
@@ -111,7 +112,7 @@ def made_splats(
     Infinite logits, which some tools write for an opacity of 0 or 1, become very large ones.
     """
     opacity_logits = np.where(np.isinf(opacity_logits), np.copysign(LARGE_LOGIT, opacity_logits), opacity_logits)
-    arrays = [np.ascontiguousarray(values, np.float32) for values in (means, log_scales, quats, opacity_logits, sh)]
+    arrays = [np.array(values, np.float32, order="C") for values in (means, log_scales, quats, opacity_logits, sh)]
     if not len(arrays[0]):
         raise ValueError("it holds no splats")
     bad = np.stack([~np.isfinite(values).reshape(len(values), -1).all(axis=1) for values in arrays]).any(axis=0)
