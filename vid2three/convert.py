@@ -30,7 +30,7 @@ from vid2three.formats.stl import MESH_SAVERS as IN_MILLIMETRES
 from vid2three.formats.transforms import load_transforms
 from vid2three.place import FRAMES, bounds, box_placement, moved, moved_splats
 from vid2three.roundtrip import RoundTrip, compare_meshes, compare_splats
-from vid2three.run import PARTIAL, Progress, Run, StageFiles, load_run, no_progress
+from vid2three.run import PARTIAL, Progress, Run, StageFiles, load_run, no_progress, sha256
 from vid2three.stages import provenance, world_from_mesh
 
 READERS: dict[What, dict[str, Callable[..., Any]]] = {"mesh": MESH_READERS, "splats": SPLAT_READERS}
@@ -71,7 +71,8 @@ def export(
     open (a mesh unless said). `height_m` scales to so many metres, `pivot` moves the origin; without them a mesh is
     written as it is, splats in the world of their cameras. `up` is the axis of the file that points up, where its
     format leaves that open, `source_up` that of the source. The file is opened again and compared with what was
-    written. Textures of a mesh lie beside it under its name. Raises ValueError or FileNotFoundError with the cure.
+    written; asset.json keeps the figure of a file in the run's own folder. Textures of a mesh lie beside it under its
+    name. Raises ValueError or FileNotFoundError with the cure.
     """
     source, output = Path(source), Path(output)
     run = load_run(source) if source.is_dir() else None
@@ -93,6 +94,10 @@ def export(
         found = _written(path, loaded, matrix, axis, spz_version)
         for file in sorted(path.parent.iterdir(), key=lambda file: file == path):  # the file itself last
             os.replace(file, output.parent / file.name)
+    if run is not None and output.resolve().parent == run.folder.resolve():
+        record = {"sha256": sha256(output), "frame": FRAMES[axis], "round_trip": found.facts}
+        run.manifest["exports"] = {**run.manifest.get("exports", {}), output.name: record}
+        run.save()
     note = f"{output.name}, {FRAMES[axis]}: opened again and drawn, it agrees to {found.psnr_db:.1f} dB."
     progress("export", 1, 1, {"notes": [note], **found.facts})
     return output

@@ -36,6 +36,7 @@ class Finding:
 def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[Finding]:
     """Look at everything; takes a few seconds, most of them to load torch."""
     findings = [_versions(), _processors(), _torchvision(), *_cuda(), _h264(), _weights(), _blender(), _ffmpeg()]
+    findings += [_extra("usd-core", "usd", "pxr", "USD and USDZ"), _extra("zstandard", "spz4", "zstandard", "SPZ 4")]
     findings.append(_nerfstudio(nerfstudio_env))
     return [*findings, _render()] if self_test else findings
 
@@ -134,6 +135,13 @@ def _ffmpeg() -> Finding:
     if path is None:
         return Finding("ffmpeg", "absent", "not needed: videos go through PyAV; would cut and convert your own")
     return Finding("ffmpeg", "ok", _first_line([path, "-version"]))
+
+
+def _extra(name: str, extra: str, module: str, what: str) -> Finding:
+    """Look for an optional library that `vid2three[extra]` brings."""
+    if importlib.util.find_spec(module) is None:
+        return Finding(name, "absent", f"would read and write {what}", f"pip install 'vid2three[{extra}]'")
+    return Finding(name, "ok", f"{importlib.metadata.version(name)}, reads and writes {what}")
 
 
 def _nerfstudio(folder: Path | None) -> Finding:

@@ -29,7 +29,8 @@ def info(source: Path | str) -> dict[str, Any]:
     content = readers[source.suffix.lower()](source)
     facts = _of_mesh(content) if isinstance(content, MeshFile) else _of_splats(content)
     found = {"file": source.name, "bytes": source.stat().st_size, "holds": what, **facts}
-    return {**found, "frame": FRAMES[content.up], "provenance": content.extras}
+    writer = {"written_by": content.generator} if content.generator else {}
+    return {**found, "frame": FRAMES[content.up], **writer, "provenance": content.extras}
 
 
 def table(found: dict[str, Any], indent: str = "") -> str:
@@ -68,7 +69,8 @@ def _of_run(folder: Path) -> dict[str, Any]:
     found = {"run": run.manifest["name"], "holds": "run", "world": run.manifest.get("world", "unknown")}
     known = {key: value for key, value in counts.items() if value is not None}
     origin = {**provenance(run), "vid2three": run.manifest["versions"]["vid2three"]}
-    return {**found, **known, "scores": run.manifest["scores"], "provenance": origin, "files": files}
+    found |= {**known, "scores": run.manifest["scores"], "provenance": origin, "files": files}
+    return {**found, "exports": run.manifest["exports"]} if "exports" in run.manifest else found
 
 
 def _of_mesh(content: MeshFile) -> dict[str, Any]:

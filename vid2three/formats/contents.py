@@ -54,6 +54,8 @@ class MeshFile:
     name: str = "asset"
     extras: dict[str, Any] = field(default_factory=dict)
     """Where it comes from, as the file tells."""
+    generator: str = ""
+    """What program wrote it, as the file tells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,8 @@ class SplatsFile:
     """Whether they were fitted to be drawn antialiased, where the format can tell."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Where they come from, as the file tells."""
+    generator: str = ""
+    """What program wrote them, as the file tells."""
 
 
 @contextlib.contextmanager

@@ -109,7 +109,8 @@ def read_mesh(path: Path, up: Up | None = None) -> MeshFile:
         else:
             visual = ColorVisuals(vertex_colors=_srgb_bytes(arrays["COLOR_0"][:, :3]))
         mesh = made_mesh(arrays["POSITION"], faces, visual, up or "y")
-        return MeshFile(mesh, up or "y", str(glb.header["nodes"][0].get("name", "asset")), glb.extras)
+        name = str(glb.header["nodes"][0].get("name", "asset"))
+        return MeshFile(mesh, up or "y", name, glb.extras, glb.generator)
 
 
 def load_mesh(path: Path) -> trimesh.Trimesh:

@@ -104,6 +104,11 @@ class Glb:
         return self.body[start : start + length]
 
     @property
+    def generator(self) -> str:
+        """What program wrote it."""
+        return str(self.header.get("asset", {}).get("generator", ""))
+
+    @property
     def extras(self) -> dict[str, Any]:
         """What stands under asset.extras."""
         extras = self.header.get("asset", {}).get("extras", {})

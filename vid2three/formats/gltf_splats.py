@@ -89,7 +89,8 @@ def read_splats(path: Path, up: Up | None = None) -> SplatsFile:
             up=up or "y",
         )
         extras = glb.extras
-        return SplatsFile(found, up or "y", "3dgs", extras.pop("antialiased", False) is True, extras)
+        antialiased = extras.pop("antialiased", False) is True
+        return SplatsFile(found, up or "y", "3dgs", antialiased, extras, glb.generator)
 
 
 def holds_splats(path: Path) -> bool:

@@ -81,7 +81,8 @@ def read_mesh(path: Path, up: Up | None = None) -> MeshFile:
         else:
             colors = np.round(255 * points[:, 3:].clip(0, 1)).astype(np.uint8) if points.shape[1] == 6 else None
             mesh = made_mesh(points[:, :3], corners[..., 0], ColorVisuals(vertex_colors=colors), axis)
-        return MeshFile(mesh, axis, name, comments)
+        writer = lines[0].removeprefix("# ") if lines[0].startswith("# vid2three ") else ""
+        return MeshFile(mesh, axis, name, comments, writer)
 
 
 def _triangles(rows: list[list[str]], num_places: int, num_uvs: int) -> np.ndarray:

@@ -123,8 +123,8 @@ def read_splats(path: Path, up: Up | None = None) -> SplatsFile:
             up=up or "y-down",
         )
         extras = meta.get("asset", {})
-        extras = {key: value for key, value in extras.items() if key != "generator"}
-        return SplatsFile(found, up or "y-down", antialiased=meta.get("antialias") is True, extras=extras)
+        writer = str(extras.pop("generator", ""))
+        return SplatsFile(found, up or "y-down", "3dgs", meta.get("antialias") is True, extras, writer)
 
 
 def _harmonics(splats: Splats) -> tuple[dict[str, Any], dict[str, bytes]]:

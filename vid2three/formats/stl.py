@@ -49,10 +49,10 @@ def read_mesh(path: Path, up: Up | None = None) -> MeshFile:
         if not np.isfinite(corners).all():
             raise ValueError("some of its corners are not finite")
         places, joined = np.unique(corners, axis=0, return_inverse=True)
-        note = data[:HEADER].decode("ascii", "replace").partition(", ")[2].partition(" up")[0]
-        axis = up or noted_up(note, "z")
+        writer, _, note = data[:HEADER].decode("ascii", "replace").partition(", ")
+        axis = up or noted_up(note.partition(" up")[0], "z")
         mesh = made_mesh(places / MILLIMETRES, joined.reshape(-1, 3), ColorVisuals(), axis)
-        return MeshFile(mesh, axis)
+        return MeshFile(mesh, axis, generator=writer if note else "")
 
 
 MESH_READERS = {".stl": read_mesh}

@@ -147,7 +147,8 @@ def read_mesh(path: Path, up: Up | None = None) -> MeshFile:
             colors = np.round(255 * linear_to_srgb(arrays["colors"].clip(0, 1))) if "colors" in arrays else None
             visual = ColorVisuals(vertex_colors=None if colors is None else colors.astype(np.uint8))
             mesh = made_mesh(points, faces, visual, axis)
-        return MeshFile(mesh, axis, facts["name"], facts["notes"])
+        writer = str(facts["notes"].pop("generator", ""))
+        return MeshFile(mesh, axis, facts["name"], facts["notes"], writer)
 
 
 def read_splats(path: Path, up: Up | None = None) -> SplatsFile:
@@ -169,7 +170,8 @@ def read_splats(path: Path, up: Up | None = None) -> SplatsFile:
             up=axis,
         )
         notes = facts["notes"]
-        return SplatsFile(found, axis, "3dgs", notes.pop("antialiased", False) is True, notes)
+        writer = str(notes.pop("generator", ""))
+        return SplatsFile(found, axis, "3dgs", notes.pop("antialiased", False) is True, notes, writer)
 
 
 def holds_splats(path: Path) -> bool:

@@ -140,7 +140,7 @@ def _notes(data):
     notes = data.get("vid2three", {})
     if not isinstance(notes, dict):
         return {}
-    return {str(k): v for k, v in notes.items() if isinstance(v, (str, int, float, bool)) and k != "generator"}
+    return {str(k): v for k, v in notes.items() if isinstance(v, (str, int, float, bool))}
 
 
 if __name__ == "__main__":
