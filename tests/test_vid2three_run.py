@@ -174,3 +174,14 @@ def test_a_killed_process_leaves_whole_files_and_a_folder_that_goes_on(root, tmp
     run = open_run(tmp_path / "run", {"prompt": "mug"}, {})
     assert run.manifest["stages"] == {}
     assert list((tmp_path / "run").rglob(".partial-*")) == []
+
+
+def test_what_a_killed_export_left_is_cleared_away(tmp_path):
+    arguments = {"command": "make", "seed": 1}
+    open_run(tmp_path / "run", arguments, {})
+    half = tmp_path / "run" / ".partial-7x"
+    half.mkdir()
+    (half / "mesh.usdz").write_bytes(b"half")
+    (tmp_path / "run" / ".partial-mesh.glb").write_bytes(b"half")
+    open_run(tmp_path / "run", arguments, {})
+    assert list((tmp_path / "run").rglob(".partial-*")) == []

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -140,7 +141,7 @@ def open_run(folder: Path, arguments: dict[str, Any], facts: dict[str, Any], *, 
     arguments = json.loads(json.dumps(arguments))
     _make_folder(folder)
     for leftover in [*folder.glob(f"{PARTIAL}*"), *folder.glob(f"*/{PARTIAL}*")]:
-        leftover.unlink()
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     fresh = {"stages": {}, "files": {}, "timings": {}, "scores": {}}
     if (folder / MANIFEST).is_file():
         old = load_run(folder).manifest
