@@ -161,6 +161,25 @@ def test_files_of_the_run_and_the_source_are_not_written_over(run_folder, tmp_pa
         export(tmp_path / "none.ply", tmp_path / "b.ply")
 
 
+def test_a_picture_of_the_users_is_not_replaced_by_a_texture(run_folder, tmp_path):
+    (tmp_path / "holiday.png").write_bytes(b"a photo")
+    with pytest.raises(ValueError, match=r"holiday\.png is there already"):
+        export(run_folder, tmp_path / "holiday.obj")
+    assert {path.name for path in tmp_path.iterdir()} == {"holiday.png"}
+    assert (tmp_path / "holiday.png").read_bytes() == b"a photo"
+    for name in ("a.obj", "a.obj", "a.usda"):  # again, and with the same texture for another format
+        needs_usd(tmp_path / name)
+        export(run_folder, tmp_path / name)
+    folder = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    manifest = json.loads((folder / "asset.json").read_text())
+    (folder / "preview.png").write_bytes(b"preview")
+    manifest["files"]["preview.png"] = {"sha256": "", "bytes": 7}
+    (folder / "asset.json").write_text(json.dumps(manifest))
+    (folder / "preview.obj").touch()
+    with pytest.raises(ValueError, match=r"preview\.png is there already"):
+        export(folder, folder / "preview.obj")
+
+
 def test_flat_splats_go_into_ply_alone(tmp_path):
     save_splats(tmp_path / "a.ply", lopsided_splats(20, 0), primitive="2dgs")
     with pytest.raises(ValueError, match="Flat splats"):

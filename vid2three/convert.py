@@ -92,7 +92,9 @@ def export(
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=output.parent) as beside:
         path = Path(beside) / output.name
         found = _written(path, loaded, matrix, axis, spz_version)
-        for file in sorted(path.parent.iterdir(), key=lambda file: file == path):  # the file itself last
+        files = sorted(path.parent.iterdir(), key=lambda file: file == path)  # the file itself last
+        _check_beside(files[:-1], output, run)
+        for file in files:
             os.replace(file, output.parent / file.name)
     if run is not None and output.resolve().parent == run.folder.resolve():
         record = {"sha256": sha256(output), "frame": FRAMES[axis], "round_trip": found.facts}
@@ -127,6 +129,15 @@ def exports(run: Run, config: ExportConfig, progress: Progress) -> None:
 
     settings = {"files": list(config.files)}
     run.stage("export", settings, [*ALWAYS, "transforms.json"], work, progress)
+
+
+def _check_beside(files: list[Path], output: Path, run: Run | None) -> None:
+    """Raise ValueError where a texture would replace a picture that no earlier export of this name wrote."""
+    for file in files:
+        there = output.with_name(file.name)
+        of_run = run.manifest["files"] if run and there.resolve().parent == run.folder.resolve() else {}
+        if there.exists() and (file.name in of_run or not output.exists()) and there.read_bytes() != file.read_bytes():
+            raise ValueError(f"{there} is there already and would be replaced by a texture; choose another name.")
 
 
 def _frame(path: Path, what: What, axis: Up, height_m: float | None) -> str:
