@@ -81,7 +81,10 @@ class GenerateConfig:
     fps: int = 8
     """Frames a second of orbit.mp4."""
     candidates: int = 1
-    """Clips that are made, each from a seed of its own; the one whose frames agree best is kept."""
+    """Clips that are made, each from a seed of its own; kept is the one that best shows what was asked, in frames that
+    agree."""
+    retry_below: float = 0.35
+    """Where one clip is made and its match with the prompt is below this, one more is made; 0 never does."""
     mends: int = 0
     """Times that frames which do not fit in with the others are made anew, the others held; each costs a sampling and a
     few seconds to judge it."""

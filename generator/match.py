@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from .corpus import Corpus
 from .data import make_clip, read_samples, sample_orbit, shard_paths
 from .flow import noise_like
-from .text import WIDTH, TextEncoder
+from .text import WIDTH, TextEncoder, load_text_encoder
 from .weights import FOLDER
 
 SIZE, NUM_VIEWS = 64, 4  # a clip is seen a quarter turn apart
@@ -81,6 +81,17 @@ def quarters(frames: UInt8[Tensor, "f h w 3"]) -> Float[Tensor, "1 v 3 size size
     return F.interpolate(views, size=(SIZE, SIZE), mode="bilinear", antialias=True)[None]
 
 
+@torch.no_grad()
+def match(frames: UInt8[Tensor, "f h w 3"], caption: str) -> float:
+    """Return how well a clip, its frames on white, shows what a caption says: a cosine.
+
+    True renders of the grammar's scenes have 0.5 to 0.8 with their captions, of artists' models 0.3 to 0.8; two that
+    have nothing to do with each other -0.2 to 0.3.
+    """
+    matcher, encoder = load_matcher(), load_text_encoder()
+    return float(matcher.see(quarters(frames)) @ matcher.read(text_features(encoder, [caption]))[0])
+
+
 def read_examples(folder: Path, encoder: TextEncoder) -> tuple[UInt8[Tensor, "n v 3 h w"], Float[Tensor, "n k c"]]:
     """Read the shards of a folder (data.py, clips of NUM_VIEWS frames) and their captions' features."""
     views, features = [], []
@@ -120,6 +131,7 @@ def train_matcher(
     steps: int,
     seed: int,
     *,
+    batch: int = BATCH,
     log: Callable[[str], None] = print,
 ) -> Matcher:
     """Fit a matcher to examples. Neighbours, of which one may be the other with an edit, come in one batch."""
@@ -129,7 +141,7 @@ def train_matcher(
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.1)
     pairs, began = len(views) // 2, time.monotonic()
     for step in range(steps):
-        first = 2 * torch.randint(pairs, (BATCH // 2,), generator=generator)
+        first = 2 * torch.randint(pairs, (batch // 2,), generator=generator)
         index = torch.stack([first, first + 1], dim=1).flatten()
         caption = torch.randint(features.shape[1], (len(index),), generator=generator)
         with torch.autocast("cpu", torch.bfloat16):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -28,8 +27,7 @@ def model_path(model: str) -> Path:
     """Return the file of an embedded model's name or of a path; FileNotFoundError where there is none."""
     path = Path(model) if model.endswith(".safetensors") else FOLDER / f"{model}.safetensors"
     if not shards(path):
-        names = {re.sub(r"-\d+-of-\d+$", "", file.stem) for file in FOLDER.glob("*.safetensors")}
-        known = ", ".join(sorted(names)) or "none"
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
         raise FileNotFoundError(f"There is no model {model!r}; embedded are: {known}. A path must end in .safetensors.")
     return path
 

@@ -1,4 +1,4 @@
-"""Of several clips the one whose frames agree best is kept, and says which seed makes it."""
+"""Of several clips the best is kept, and says which seed makes it."""
 
 from dataclasses import replace
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from generator.config import GenerateConfig
+from generator.match import match
 from generator.sample import generate
-from vid2three.candidates import SEEDS_APART, best_candidate
+from vid2three.candidates import DOUBTFUL, SEEDS_APART, TROUBLE_WEIGHT, best_candidate, doubt
 from vid2three.mend import check, judge, mean_trouble
 from vid2three.stages import clip_views
 
@@ -23,18 +24,34 @@ def test_the_best_of_three_is_kept_and_its_seed_makes_it_again():
     alone = [generate("a red mug", SMALL, seed=entry["seed"]) for entry in facts["candidates"]]
     troubles = [mean_trouble(judge(clip_views(each))[0]) for each in alone]
     assert [entry["trouble"] for entry in facts["candidates"]] == pytest.approx(troubles, abs=1e-3)
-    best = alone[troubles.index(min(troubles))]
+    matches = [match(each.frames, each.caption) for each in alone]
+    assert [entry["match"] for entry in facts["candidates"]] == pytest.approx(matches, abs=1e-3)
+    worth = [like - TROUBLE_WEIGHT * trouble for like, trouble in zip(matches, troubles)]
+    best = alone[worth.index(max(worth))]
     assert clip.seed == best.seed == facts["chosen_seed"]
     assert torch.equal(clip.frames, best.frames)
     assert steps == list(range(1, 3 * SMALL.steps + 1))
 
 
 def test_one_candidate_is_the_clip_itself():
-    clip, facts = best_candidate("a red mug", SMALL, clip_views, seed=4)
-    assert facts == {}
+    clip, facts = best_candidate("a red mug", replace(SMALL, retry_below=0.0), clip_views, seed=4)
+    assert facts == {"match": round(match(clip.frames, clip.caption), 3)}
     assert torch.equal(clip.frames, generate("a red mug", SMALL, seed=4).frames)
 
 
 def test_clips_too_short_to_judge_are_refused_before_any_work():
     with pytest.raises(ValueError, match="4 frames cannot be judged"):
         check(replace(SMALL, candidates=2, num_frames=4))
+
+
+def test_a_clip_that_shows_something_else_is_made_once_more_and_the_better_one_kept():
+    clip, facts = best_candidate("a red mug", replace(SMALL, retry_below=1.0), clip_views, seed=4)
+    assert [entry["seed"] for entry in facts["candidates"]] == [4, 4 + SEEDS_APART]
+    matches = {entry["seed"]: entry["match"] for entry in facts["candidates"]}
+    assert clip.seed == facts["chosen_seed"]
+    assert facts["match"] == matches[clip.seed] == max(matches.values())
+
+
+def test_only_a_doubtful_match_is_told():
+    assert doubt({"match": DOUBTFUL}) is None
+    assert "match 0.12" in doubt({"match": 0.12})

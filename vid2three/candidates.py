@@ -1,4 +1,4 @@
-"""Several clips of one prompt, of which the one whose frames agree best is kept."""
+"""Several clips of one prompt, of which the one is kept that shows what was asked and whose frames agree."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from torch import Tensor
 
 from generator.clip import Clip
 from generator.config import GenerateConfig
+from generator.match import match
 from generator.sample import generate
 from recon.views import Views
 from vid2three.mend import judge, mean_trouble
 
 SEEDS_APART = 104729  # between the seeds of the candidates; the first has the seed that was asked for
+TROUBLE_WEIGHT = 0.1  # of a clip's trouble against its match: what was asked comes first, between equals agreement
+DOUBTFUL = 0.3  # match from which down a clip may show something else: 5 % of true renders of artists' models lie there
 
 
 def best_candidate(
@@ -26,19 +29,42 @@ def best_candidate(
     picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] = lambda step, total: None,
 ) -> tuple[Clip, dict[str, Any]]:
-    """Generate `config.candidates` clips and return the one of least trouble, and the figures for a manifest.
+    """Generate `config.candidates` clips and return the best of them, and the figures for a manifest.
 
-    A candidate is the clip that its own seed, which stands in the figures, makes alone. Each costs a sampling and 3
-    CPU-seconds of judging; with one candidate nothing is judged. `progress(step, total)` counts the samplers' steps.
+    The best one shows most of what was asked, with its frames agreeing. A candidate is the clip that its own seed,
+    which stands in the figures, makes alone. Each costs a sampling and 3 CPU-seconds of judging. Where one alone is
+    asked for and its match lies below `config.retry_below`, one more is made, and the better match kept.
+    `progress(step, total)` counts the samplers' steps.
     """
-    num, clips, tried = config.candidates, [], []
-    for k in range(num):
-        report = lambda step, total, k=k: progress(k * total + step, num * total)  # noqa: E731
-        clips.append(generate(prompt, config, seed=seed + SEEDS_APART * k, picture=picture, progress=report))
-        if num > 1:
-            tried.append(mean_trouble(judge(views_of(clips[k]))[0]))
-    if num == 1:
-        return clips[0], {}
-    best = min(range(num), key=tried.__getitem__)
-    facts = [{"seed": clip.seed, "trouble": round(value, 3)} for clip, value in zip(clips, tried, strict=True)]
-    return clips[best], {"candidates": facts, "chosen_seed": clips[best].seed}
+    num, clips = config.candidates, []
+
+    def make(k: int, total: int) -> Clip:
+        report = lambda step, steps: progress(k * steps + step, total * steps)  # noqa: E731
+        return generate(prompt, config, seed=seed + SEEDS_APART * k, picture=picture, progress=report)
+
+    clips = [make(k, num) for k in range(num)]
+    matches = [match(clip.frames, clip.caption) for clip in clips]
+    if num == 1 and matches[0] < config.retry_below:
+        clips.append(make(1, 2))
+        matches.append(match(clips[1].frames, clips[1].caption))
+    troubles = [mean_trouble(judge(views_of(clip))[0]) for clip in clips] if num > 1 else [0.0] * len(clips)
+    worth = [like - TROUBLE_WEIGHT * trouble for like, trouble in zip(matches, troubles, strict=True)]
+    best = max(range(len(clips)), key=worth.__getitem__)
+    facts: dict[str, Any] = {"match": round(matches[best], 3)}
+    if len(clips) > 1:
+        facts["candidates"] = [
+            {"seed": clip.seed, "match": round(like, 3)} | ({"trouble": round(trouble, 3)} if num > 1 else {})
+            for clip, like, trouble in zip(clips, matches, troubles, strict=True)
+        ]
+        facts["chosen_seed"] = clips[best].seed
+    return clips[best], facts
+
+
+def doubt(facts: dict[str, Any]) -> str | None:
+    """Return a sentence where a clip may show something else than was asked."""
+    if facts["match"] >= DOUBTFUL:
+        return None
+    return (
+        f"The clip may show something else than was asked (match {facts['match']:.2f}, {DOUBTFUL} and more is usual): "
+        "look at preview.png; other words, --seed or --generate.candidates 4 may help."
+    )

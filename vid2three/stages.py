@@ -37,7 +37,7 @@ from recon.unwrap import welded
 from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
-from vid2three.candidates import best_candidate
+from vid2three.candidates import best_candidate, doubt
 from vid2three.capture import cut_out, load_views, save_views
 from vid2three.config import ExportConfig, InputConfig, check_export
 from vid2three.formats.depth_maps import load_depth_maps
@@ -146,6 +146,8 @@ def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
         report = lambda step, total: progress("generate", step, total, {})  # noqa: E731
         picture = load_picture(Path(config.image), config.height, config.width) if config.image else None
         made, facts = best_candidate(prompt, config, clip_views, seed=seed, picture=picture, progress=report)
+        if (note := doubt(facts)) is not None:
+            progress("generate", 1, 1, {"notes": [note]})
         if config.mends:
             made, facts["mended"] = mended(made, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
