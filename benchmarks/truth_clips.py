@@ -75,17 +75,18 @@ def scene(seed: int, num_frames: int, size: int) -> Truth:
     rng = np.random.default_rng(seed)
     attributes = sample_attributes(rng)
     name = f"{attributes.color} {attributes.category} ({seed})"
-    return _traced(name, make_scene(attributes, rng), float(rng.uniform(5, 30)), num_frames, size)
+    return traced(name, make_scene(attributes, rng), float(rng.uniform(5, 30)), num_frames, size)
 
 
 def model(corpus: Corpus, name: str, num_frames: int, size: int) -> Truth:
     """Return an artist's model, by its name in the corpus."""
     index = next(i for i, item in enumerate(corpus.models) if item.id == name)
     subject = corpus.subject(index, None, np.random.default_rng(0))
-    return _traced(corpus.models[index].short, subject, 15.0, num_frames, size)
+    return traced(corpus.models[index].short, subject, 15.0, num_frames, size)
 
 
-def _traced(name: str, subject: Subject, elevation_deg: float, num_frames: int, size: int) -> Truth:
+def traced(name: str, subject: Subject, elevation_deg: float, num_frames: int, size: int) -> Truth:
+    """Return a subject as a closed orbit, traced."""
     K, radius = intrinsics(FOV_DEG, size, size), orbit_radius(FOV_DEG)
     c2w = torch.from_numpy(orbit_c2w(num_frames, elevation_deg, radius)).float()
     cameras = Cameras(torch.from_numpy(K).float().repeat(num_frames, 1, 1), invert_rigid(c2w), size, size)
