@@ -116,7 +116,7 @@ def join(device: str = "auto") -> Ranks:
     state = PartialState(cpu=not on_gpu)
     atexit.register(dist.destroy_process_group)
     return Ranks(
-        device=state.device if on_gpu else CPU,
+        device=torch.device("cuda", state.local_process_index) if on_gpu else CPU,
         rank=state.process_index,
         count=state.num_processes,
         local_rank=state.local_process_index,
