@@ -480,6 +480,13 @@ def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):
     assert drawn.shape == (5, FRAMES, 5, SIZE, SIZE)
 
 
+def test_each_rank_draws_and_renders_its_own_shards_on_a_device():
+    sources = [
+        device_clips.DeviceClips(RECIPE, 5, FRAMES, SIZE, Workers(), Ranks(rank=rank, count=2)) for rank in (0, 1)
+    ]
+    assert [list(source.own) for source in sources] == [[0, 2, 4], [1, 3]]
+
+
 def test_missing_files_are_named_before_any_work(tmp_path):
     for change, words in (
         ({"corpus": "models.npz"}, "no corpus models.npz: pack it"),
