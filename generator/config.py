@@ -97,7 +97,7 @@ class PhaseConfig:
     minutes: float = 10.0
     """Wall-clock minutes of this phase in all, over every resumption."""
     batch: int = 32
-    """Clips a step."""
+    """Clips a step, of each process where several train."""
     lr: float = 1e-3
     """Peak learning rate."""
     warmup: int = 100
@@ -125,7 +125,11 @@ class TrainConfig:
     num_clips: int = 16384
     """Clips to train on."""
     workers: int = 2
-    """Processes that draw clips and, without a GPU, render them."""
+    """Processes that draw clips and, without a GPU, render them; with a GPU, of each process that trains."""
+    engine: Literal["pool", "ray"] = "pool"
+    """Where they run: on this machine, or as Ray's workers, whose clips come back to this folder."""
+    ray_address: str = ""
+    """Of a running Ray cluster, such as auto or HOST:6379, all of whose processors are used; empty starts Ray here."""
     corpus: str = ""
     """Packed models of artists (.npz; `python -m generator.corpus` packs them) to train on besides the grammar."""
     corpus_share: float = 0.5

@@ -15,6 +15,7 @@ import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -184,9 +185,9 @@ class Corpus:
         self._shares = {which: _shares(weights * (held_out == which)) for which in (False, True)}
 
     @staticmethod
-    def load(path: Path) -> Corpus:
+    def load(file: Path | BinaryIO) -> Corpus:
         """Load a file that `pack` wrote: a few seconds."""
-        with np.load(path) as streams:
+        with np.load(file) as streams:
             about = json.loads(lzma.decompress(streams["about"].tobytes()))
             soups = _unpack_soups(streams, about["counts"], about["smooth"])
         return Corpus([Model(**item) for item in about["models"]], soups)

@@ -7,11 +7,12 @@ here, by the Numba tracers, or on a GPU, by those of generator.cuda.
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,12 @@ class Recipe:
     corpus_share: float = 0.5
     edit_pairs_share: float = 0.0
     """Share of the grammar's pairs of clips in which the second is an edit of the first."""
+    packed: bytes = b""
+    """The corpus itself, for workers that cannot read the file."""
+
+    def carried(self) -> Recipe:
+        """Return the recipe with the corpus inside."""
+        return replace(self, packed=Path(self.corpus).read_bytes()) if self.corpus else self
 
 
 def sample_orbit(rng: np.random.Generator) -> Orbit:
@@ -86,7 +93,7 @@ def draw_shard(recipe: Recipe, index: int) -> list[tuple[Sample, Subject]]:
 def _draw_two(recipe: Recipe, key: tuple[int, int, int]) -> list[tuple[Sample, Subject]]:
     rng = np.random.default_rng(key)
     if recipe.corpus and rng.random() < recipe.corpus_share:
-        corpus = _load_corpus(recipe.corpus)
+        corpus = _unpack_corpus(recipe.packed) if recipe.packed else _load_corpus(recipe.corpus)
         meshes = [corpus.draw(rng, num_captions=NUM_CAPTIONS) for _ in range(2)]
         return [(Sample(sample_orbit(rng), None, mesh.captions), mesh) for mesh in meshes]
     if rng.random() < recipe.edit_pairs_share:
@@ -112,6 +119,11 @@ def draw_scene(
 @cache
 def _load_corpus(path: str) -> Corpus:
     return Corpus.load(Path(path))
+
+
+@cache
+def _unpack_corpus(packed: bytes) -> Corpus:
+    return Corpus.load(io.BytesIO(packed))
 
 
 def make_clip(subject: Subject, orbit: Orbit, num_frames: int, height: int, width: int) -> tuple[np.ndarray, Trace]:
@@ -142,20 +154,29 @@ def decode_depth(encoded: np.ndarray, radius: float) -> np.ndarray:
     return (encoded - 0.5) * 2 + radius
 
 
-def write_shard(folder: Path, index: int, recipe: Recipe, num_frames: int, size: int) -> None:
-    """Draw and render the clips of one shard, unless it is there."""
-    path = folder / f"{index:04d}.npy"
-    if path.exists():
-        return
+def make_shard(recipe: Recipe, num_frames: int, size: int, index: int) -> tuple[np.ndarray, list[Sample]]:
+    """Draw and render the clips of one shard, uint8 [n,F,H,W,5], and tell what they show."""
     drawn = draw_shard(recipe, index)
     clips = np.empty((len(drawn), num_frames, size, size, 5), np.uint8)
     for clip, (sample, subject) in zip(clips, drawn):
         clip[:], _ = make_clip(subject, sample.orbit, num_frames, size, size)
-    path.with_suffix(".json").write_text(json.dumps([asdict(sample) for sample, _ in drawn]))
+    return clips, [sample for sample, _ in drawn]
+
+
+def save_shard(path: Path, clips: np.ndarray, samples: list[Sample]) -> None:
+    """Write the two files of a shard; the .npy appears last and whole."""
+    path.with_suffix(".json").write_text(json.dumps([asdict(sample) for sample in samples]))
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.save(file, clips)
     os.replace(partial, path)
+
+
+def write_shard(folder: Path, index: int, recipe: Recipe, num_frames: int, size: int) -> None:
+    """Make one shard and save it, unless it is there."""
+    path = shard_path(folder, index)
+    if not path.exists():
+        save_shard(path, *make_shard(recipe, num_frames, size, index))
 
 
 def start_rendering(folder: Path, num_shards: int, recipe: Recipe, num_frames: int, size: int, workers: int):
@@ -174,8 +195,15 @@ def start_rendering(folder: Path, num_shards: int, recipe: Recipe, num_frames: i
 
 def _write_shards(folder: Path, shards: range, recipe: Recipe, num_frames: int, size: int) -> None:
     os.nice(5)
+    caller = parent_process()
     for index in shards:
-        write_shard(folder, index, recipe, num_frames, size)
+        if caller is None or caller.is_alive():  # one that was killed takes no daemons along
+            write_shard(folder, index, recipe, num_frames, size)
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Return where a shard lies, or will."""
+    return folder / f"{index:04d}.npy"
 
 
 def shard_paths(folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from .condition import orbit_cameras, orbit_distance, orbit_rows
 from .cuda_mesh import trace_meshes
 from .cuda_tracer import encode_clips, trace_clips
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_shard
+from .ranks import Ranks
 from .train_vae import to_model
+from .workers import Workers
 
 AT_HAND = 24  # rendered shards from which batches are drawn; 0.5 GB each at 24 frames of 128 px
 DRAWS_A_SHARD = 40  # batches between two new shards
@@ -23,47 +24,57 @@ AT_ONCE = 64  # clips in one launch
 
 
 class DeviceClips:
-    """The same clips as `train.ShardClips` keeps in files, on a device."""
+    """The same clips as `shard_clips.ShardClips` keeps in files, on a device; each of several ranks has a share."""
 
     keeps = False
 
-    def __init__(self, recipe: Recipe, num_shards: int, num_frames: int, size: int, workers: int, device: torch.device):
-        self.recipe, self.num_shards, self.workers = recipe, num_shards, workers
-        self.num_frames, self.size, self.device = num_frames, size, device
+    def __init__(
+        self,
+        recipe: Recipe,
+        num_shards: int,
+        num_frames: int,
+        size: int,
+        workers: Workers,
+        ranks: Ranks,
+    ):
+        self.recipe, self.workers, self.device = recipe, workers, ranks.device
+        self.own = ranks.share(range(num_shards))
+        self.num_frames, self.size = num_frames, size
         self.drawn: list[list[tuple[Sample, Subject]]] = []
         self.rendered: list[Tensor] = []
         self.num_draws = 0
 
     def start(self) -> None:
-        """Start the processes that draw, and render a first shard."""
-        self.processes = get_context("spawn").Pool(self.workers)
-        self.coming = self.processes.imap(partial(draw_shard, self.recipe), range(self.num_shards))
+        """Start the workers that draw, and render a first shard."""
+        self.pool = self.workers.pool()
+        recipe = self.recipe.carried() if self.workers.engine == "ray" else self.recipe
+        self.coming = self.pool.imap(partial(draw_shard, recipe), self.own)
         self._render_next()
 
     def draw(self, num: int, generator: torch.Generator) -> Float[Tensor, "b f 5 h w"]:
         """Draw clips in [0,1] at random from the shards at hand, to which more come."""
         self.num_draws += 1
-        if self.num_draws % DRAWS_A_SHARD == 0 and len(self.rendered) < min(AT_HAND, self.num_shards):
+        if self.num_draws % DRAWS_A_SHARD == 0 and len(self.rendered) < min(AT_HAND, len(self.own)):
             self._render_next()
         which = torch.randint(len(self.rendered), (num,), generator=generator).tolist()
         clip = torch.randint(SHARD_SIZE, (num,), generator=generator).tolist()
         return to_model(torch.stack([self.rendered[i][j] for i, j in zip(which, clip)]), self.device)
 
     def shards(self) -> Iterator[tuple[str, Callable[[], Tensor], list[Sample]]]:
-        """Yield name, clips uint8 [n,F,H,W,5] and what they show, of every shard, in order."""
-        for index in range(self.num_shards):
-            drawn = self._drawn(index)
-            clips = cache(partial(self._clips, index))
+        """Yield name, clips uint8 [n,F,H,W,5] and what they show, of every shard of the share, in order."""
+        for i, index in enumerate(self.own):
+            drawn = self._drawn(i)
+            clips = cache(partial(self._clips, i))
             yield f"{index:04d}", clips, [sample for sample, _ in drawn]
-        self.processes.close()
+        self.pool.close()
 
-    def _clips(self, index: int) -> Tensor:
-        return self.rendered[index] if index < len(self.rendered) else self.render(self._drawn(index))
+    def _clips(self, i: int) -> Tensor:
+        return self.rendered[i] if i < len(self.rendered) else self.render(self._drawn(i))
 
-    def _drawn(self, index: int) -> list[tuple[Sample, Subject]]:
-        while len(self.drawn) <= index:
+    def _drawn(self, i: int) -> list[tuple[Sample, Subject]]:
+        while len(self.drawn) <= i:
             self.drawn.append(next(self.coming))
-        return self.drawn[index]
+        return self.drawn[i]
 
     def _render_next(self) -> None:
         self.rendered.append(self.render(self._drawn(len(self.rendered))))

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from .ranks import ALONE, Ranks
+
 WARM_STEPS = 3  # before a recording, which must find everything compiled and allocated
 
 
@@ -23,9 +25,10 @@ def autocast(device: torch.device, bf16: bool) -> AbstractContextManager:
 
 
 class Stepper:
-    """Loss, gradient, clipping, optimizers and what follows.
+    """Loss, gradient, its mean over the ranks, clipping, optimizers and what follows.
 
     With `graphed`, on CUDA: whatever the loss reads must come in its tensors, and its random numbers from the device.
+    One process alone records: among several the exchange of gradients stands in the middle of a step.
     """
 
     def __init__(
@@ -35,16 +38,17 @@ class Stepper:
         optimizers: list[torch.optim.Optimizer],
         graphed: bool = False,
         after_step: Callable[[], None] = lambda: None,
+        ranks: Ranks = ALONE,
     ):
-        self.loss, self.model, self.optimizers = loss, model, optimizers
-        self.graphed, self.after_step = graphed, after_step
+        self.loss, self.model, self.optimizers, self.ranks = loss, model, optimizers, ranks
+        self.graphed, self.after_step = graphed and ranks.count == 1, after_step
         self.recordings: dict[tuple, Recording] = {}
         device = next(model.parameters()).device
         for group in self._groups():
-            if graphed:
+            if self.graphed:
                 group["lr"] = torch.tensor(float(group["lr"]), device=device)
             if "capturable" in group:  # a state that was saved elsewhere may say otherwise
-                group["capturable"] = graphed
+                group["capturable"] = self.graphed
 
     def step(self, tensors: dict[str, Tensor], lr: float, autocast: AbstractContextManager) -> Tensor:
         """Take a step and return its loss, which a later step may overwrite."""
@@ -68,6 +72,7 @@ class Stepper:
             value = self.loss(**tensors)
         self.model.zero_grad()
         value.backward()
+        self.ranks.mean_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()

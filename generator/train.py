@@ -5,6 +5,10 @@ last share of the budget (warm-up, stable, decay: arXiv:2404.06395). Everything 
     clips/      shards of rendered clips          latents/   the same, encoded
     vae.pt      the autoencoder's state           dit.pt     the transformer's state
     log.jsonl   losses and scores                 sheets/    what the model makes, at each checkpoint
+
+Started by `accelerate launch`, several processes train one model: each draws batches of its own and they step by the
+mean of their gradients, so that one step sees their number times as many clips. All go by the first one's clock; it
+alone writes (latents apart, of which each has its share).
 """
 
 from __future__ import annotations
@@ -12,37 +16,27 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from einops import reduce
-from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import precompile
 from .config import PhaseConfig, TrainConfig
-from .data import (
-    SHARD_SIZE,
-    Recipe,
-    Sample,
-    Subject,
-    draw_scene,
-    make_clip,
-    read_samples,
-    sample_orbit,
-    shard_paths,
-    start_rendering,
-)
+from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
 from .dit import OrbitDiT
 from .grammar import sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
+from .optimizers import Clock, make_optimizers
 from .precompile import compile_blocks
+from .ranks import join
+from .shard_clips import ShardClips
 from .sheet import write_sheet
 from .stepper import Stepper, autocast
 from .text import load_text_encoder
@@ -57,46 +51,20 @@ from .train_dit import (
     encode_clips,
     update_ema,
 )
-from .train_vae import measure_latents, to_model, vae_loss, vae_scores
+from .train_vae import halve, measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
 from .weights import load_model, model_path, save_model, write_card
+from .workers import Workers
 
 ENCODED_AT_ONCE = 64  # clips
 STEPS_READ = 16  # steps whose captions are read at once on a GPU, which is then never kept waiting for words
 
 
-@dataclass
-class Clock:
-    """Minutes and steps that a phase has used, over all its resumptions."""
-
-    phase: PhaseConfig
-    minutes: float = 0.0
-    step: int = 0
-    resumed_at: int = 0
-
-    def learning_rate(self) -> float:
-        left = 1 - self.minutes / self.phase.minutes
-        decay = min(1.0, left / self.phase.decay_share) if self.phase.decay_share > 0 else 1.0
-        warm = min(1.0, (self.step - self.resumed_at + 1) / self.phase.warmup)
-        return self.phase.lr * warm * max(decay, 0.0)
-
-    @property
-    def is_over(self) -> bool:
-        return self.minutes >= self.phase.minutes
-
-    def resume(self, state: dict, optimizers: list[torch.optim.Optimizer]) -> None:
-        """Take up the minutes and steps of a saved state and, where there is more to do, its optimizers'."""
-        self.minutes, self.step = state["minutes"], state["step"]
-        self.resumed_at = self.step
-        if not self.is_over:
-            for optimizer, known in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(known)
-
-
 def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
     """Train a model and return the file of its weights. Call it again to go on after an interruption.
 
-    Raises FileNotFoundError where the corpus or the weights to start from are missing.
+    Raises FileNotFoundError where the corpus or the weights to start from are missing, ImportError where several
+    processes or Ray are asked for and their package is not installed. Of several processes the first one writes.
     """
     check(config)
     trainer = Trainer(config, log)
@@ -104,12 +72,15 @@ def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
     vae = trainer.train_vae()
     clips = trainer.encode(vae)
     weights = trainer.train_dit(vae, clips)
-    trainer.judge(weights)
+    if trainer.ranks.is_first:
+        trainer.judge(weights)
+        log(f"weights: {weights}")
     return weights
 
 
 def check(config: TrainConfig) -> None:
-    """Raise FileNotFoundError, with the cure, where the settings name a file that is not there."""
+    """Raise FileNotFoundError or ImportError, with the cure, where the settings name what is not there."""
+    _workers(config).check()
     if config.corpus and not Path(config.corpus).is_file():
         cure = f"pack it (python -m generator.corpus FOLDER {config.corpus}) or train without it (corpus: '')"
         raise FileNotFoundError(f"There is no corpus {config.corpus}: {cure}.")
@@ -122,34 +93,43 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, log: Callable[[str], None]):
         self.config = config
-        self.log = log
         self.started = time.monotonic()
+        self.num_shards = -(-config.num_clips // SHARD_SIZE)
+        self.ranks = join(config.device)
+        if self.num_shards < self.ranks.count:
+            raise ValueError(
+                f"{self.ranks.count} processes need a shard of {SHARD_SIZE} clips each: "
+                f"num_clips must be {(self.ranks.count - 1) * SHARD_SIZE + 1} or more, not {config.num_clips}."
+            )
+        self.device = self.ranks.device
+        self.log = log if self.ranks.is_first else lambda line: None
         self.folder = Path(config.folder)
         self.latents = self.folder / "latents"
-        device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        self.generator = torch.Generator().manual_seed(time.time_ns() % 2**31)  # resumed runs must not repeat batches
-        for folder in (self.folder, self.folder / "sheets"):
-            folder.mkdir(parents=True, exist_ok=True)
+        if self.ranks.is_first:
+            (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
+        seed = self.ranks.first(time.time_ns() % 2**31) + self.ranks.rank  # resumed runs must not repeat batches
+        self.generator = torch.Generator().manual_seed(seed)
         if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
 
     def render(self) -> None:
         """Start making clips in the background and wait for the first shard."""
         c = self.config
-        num_shards = -(-c.num_clips // SHARD_SIZE)
         recipe = Recipe(c.seed, c.corpus, c.corpus_share, c.edit_pairs_share)
         if self.device.type == "cuda":
             from .device_clips import DeviceClips
 
-            if c.compile:
+            if c.compile and self.ranks.local_rank == 0:
                 precompile.start(c)
-            self.source = DeviceClips(recipe, num_shards, c.num_frames, c.size, c.workers, self.device)
+            self.source = DeviceClips(recipe, self.num_shards, c.num_frames, c.size, _workers(c), self.ranks)
         else:
-            self.source = ShardClips(self.folder / "clips", recipe, num_shards, c.num_frames, c.size, c.workers)
-        self.log(f"{num_shards} shards of {SHARD_SIZE} clips, drawn by {c.workers} processes")
+            how = (recipe, self.num_shards, c.num_frames, c.size, _workers(c), self.ranks)
+            self.source = ShardClips(self.folder / "clips", *how)
+        drawn_by = f"{c.workers} processes" if c.engine == "pool" else "Ray's workers"
+        self.log(f"{self.num_shards} shards of {SHARD_SIZE} clips, drawn by {drawn_by}; {self.ranks.count} training")
         self.source.start()
 
     def train_vae(self) -> VideoAutoencoder:
@@ -158,15 +138,16 @@ class Trainer:
         vae = VideoAutoencoder(c.vae).to(self.device)
         optimizers, clock = make_optimizers(vae, c.vae_phase), Clock(c.vae_phase)
         path = self.folder / "vae.pt"
-        if path.exists():
-            state = torch.load(path, map_location=self.device, weights_only=True)
+        state = self._saved(path)
+        if state is not None:
             vae.load_state_dict(state["vae"])
             clock.resume(state, optimizers)
         elif c.resume_from:
             vae.load_state_dict(load_model(model_path(c.resume_from))[0].state_dict())
+        self.ranks.align(vae)
         if clock.is_over:
             return vae.eval()
-        held_out = self._held_out_clips(32)
+        held_out = self._held_out_clips(32) if self.ranks.is_first else torch.empty(0)
 
         def save() -> None:
             state = {"vae": vae.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
@@ -182,16 +163,18 @@ class Trainer:
         def loss(x: Tensor) -> Tensor:
             return vae_loss(vae, x, self.generator)
 
-        self._run("vae", clock, Stepper(loss, vae, optimizers, self._graphs(c.vae_phase)), draw, save)
+        stepper = Stepper(loss, vae, optimizers, self._graphs(c.vae_phase), ranks=self.ranks)
+        self._run("vae", clock, stepper, draw, save)
         vae.eval()
         batches = [self.source.draw(32, self.generator).to(self.device) for _ in range(8)]
         with self._autocast():
             measure_latents(vae, batches)
-        save()
+        self.ranks.align(vae)
+        self._first(save)
         return vae.eval()
 
     def encode(self, vae: VideoAutoencoder) -> list[LatentClips]:
-        """Encode every shard: at half the size, where the transformer begins with it, and at the full size."""
+        """Encode this rank's shards: at half the size, where the transformer begins with it, and at the full size."""
         c = self.config
         sizes = [c.size // 2, c.size] if c.half_phase.minutes > 0 else [c.size]
         parts: list[list[LatentClips]] = [[] for _ in sizes]
@@ -213,7 +196,10 @@ class Trainer:
                     encoded = LatentClips(z, still, *described.result())
                     if self.source.keeps:
                         path.parent.mkdir(exist_ok=True)
-                        save_file({field: value.cpu().contiguous() for field, value in encoded.tensors().items()}, path)
+                        partial = path.with_suffix(".partial")
+                        tensors = {field: value.cpu().contiguous() for field, value in encoded.tensors().items()}
+                        save_file(tensors, partial)
+                        partial.replace(path)
                     into.append(encoded)
         store = self.device if self.device.type == "cuda" else torch.device("cpu")
         joined = [LatentClips.concatenate(part) for part in parts]
@@ -227,9 +213,8 @@ class Trainer:
         path, weights = self.folder / "dit.pt", self.folder / f"{c.name}.safetensors"
         phases = [c.half_phase, c.dit_phase] if c.half_phase.minutes > 0 else [c.dit_phase]
         clocks = [Clock(phase) for phase in phases]
-        state = None
-        if path.exists():
-            state = torch.load(path, map_location=self.device, weights_only=True)
+        state = self._saved(path)
+        if state is not None:
             dit.load_state_dict(state["dit"])
             ema.load_state_dict(state["ema"])
             for clock, minutes, step in zip(clocks, state["minutes"], state["step"]):
@@ -238,6 +223,8 @@ class Trainer:
             known = load_model(model_path(c.resume_from))[1].state_dict()
             dit.load_state_dict(known)
             ema.load_state_dict(known)
+        for model in (dit, ema):
+            self.ranks.align(model)
         encoder = load_text_encoder().to(self.device)
         mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share)
         if c.compile:
@@ -282,11 +269,11 @@ class Trainer:
                 update_ema(ema, dit, weight)
 
             if c.total_minutes > 0 and is_last and not clock.is_over:
-                left = c.total_minutes - (time.monotonic() - self.started) / 60
+                left = c.total_minutes - self.ranks.first_number((time.monotonic() - self.started) / 60)
                 clock.phase = replace(clock.phase, minutes=max(clock.minutes + left, 0.1))
-            stepper = Stepper(loss, dit, optimizers, self._graphs(clock.phase), after_step)
+            stepper = Stepper(loss, dit, optimizers, self._graphs(clock.phase), after_step, self.ranks)
             self._run(name, clock, stepper, draw, save)
-            save()
+            self._first(save)
         return weights
 
     def judge(self, weights: Path) -> None:
@@ -307,6 +294,7 @@ class Trainer:
             scores["autoencoder"] = vae_scores(vae, self._held_out_clips(64))
         compute = {
             "machine": f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else self.device.type,
+            "processes": self.ranks.count,
             "autoencoder_minutes": _minutes(self.folder / "vae.pt"),
             "transformer_minutes": _minutes(self.folder / "dit.pt"),
             "transformer_steps": settings["steps"],
@@ -332,7 +320,7 @@ class Trainer:
             average.lerp_(value.detach().float(), 0.02)
             weight += 0.02 * (1 - weight)
             if clock.step % 50 == 0:
-                known = float(average) / weight  # waits for the device
+                known = self.ranks.mean(float(average) / weight)  # waits for the device
                 if not math.isfinite(known):
                     raise RuntimeError(
                         f"The loss of {name} is {known} after {clock.step} steps: lower lr, or turn off bf16 or "
@@ -340,11 +328,22 @@ class Trainer:
                     )
                 self._record(name, clock, {"loss": known})
             now = time.monotonic()
-            clock.minutes += (now - last) / 60
+            clock.minutes += self.ranks.first_number((now - last) / 60)  # one clock, so that all stop at one step
             last = now
             if clock.minutes - saved_at >= self.config.checkpoint_minutes:
-                save()
+                self._first(save)
                 saved_at = clock.minutes
+
+    def _first(self, save: Callable[[], None]) -> None:
+        """Let the first rank save, the others wait for it."""
+        if self.ranks.is_first:
+            save()
+        self.ranks.wait()
+
+    def _saved(self, path: Path) -> dict | None:
+        """Return the state that the first rank has saved, to all; None where there is none."""
+        found = self.ranks.is_first and path.exists()
+        return self.ranks.first(torch.load(path, map_location="cpu", weights_only=True) if found else None)
 
     def _graphs(self, phase: PhaseConfig) -> bool:
         """Tell whether steps are recorded; Muon's reads its learning rate on the host."""
@@ -356,6 +355,8 @@ class Trainer:
     def _record(self, phase: str, clock: Clock, values: dict[str, float]) -> None:
         line = {"phase": phase, "step": clock.step, "minutes": round(clock.minutes, 2)}
         line |= {name: round(value, 4) for name, value in values.items()}
+        if not self.ranks.is_first:
+            return
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         self.log(json.dumps(line))
@@ -368,6 +369,10 @@ class Trainer:
         return to_model(self.source.render(drawn), self.device)
 
 
+def _workers(config: TrainConfig) -> Workers:
+    return Workers(config.workers, config.engine, config.ray_address)
+
+
 def _save_state(path: Path, state: dict) -> None:
     """Write beside and rename, so that a crash leaves the last state whole."""
     partial = path.with_suffix(".partial")
@@ -378,83 +383,3 @@ def _save_state(path: Path, state: dict) -> None:
 def _minutes(path: Path) -> float:
     minutes = torch.load(path, map_location="cpu", weights_only=True)["minutes"] if path.exists() else 0.0
     return round(sum(minutes) if isinstance(minutes, list) else minutes, 1)
-
-
-def halve(x: Tensor) -> Tensor:
-    """Return clips [b,f,c,h,w] at half the height and width."""
-    return reduce(x, "b f c (h p) (w q) -> b f c h w", "mean", p=2, q=2)
-
-
-class ShardClips:
-    """Clips in the shards of a folder, rendered by processes in the background."""
-
-    keeps = True  # shards stay, so what is computed from them may stay too
-
-    def __init__(self, folder: Path, recipe: Recipe, num_shards: int, num_frames: int, size: int, workers: int):
-        self.folder, self.recipe, self.num_shards = folder, recipe, num_shards
-        self.num_frames, self.size, self.workers = num_frames, size, workers
-        self.known: dict[Path, np.ndarray] = {}
-
-    def start(self) -> None:
-        """Start what is missing, and wait for the first shard."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.renderers = []
-        if len(shard_paths(self.folder)) < self.num_shards:
-            how = (self.num_frames, self.size, self.workers)
-            self.renderers = start_rendering(self.folder, self.num_shards, self.recipe, *how)
-        self._wait_for(1)
-
-    def _wait_for(self, num: int) -> None:
-        while len(shard_paths(self.folder)) < num:
-            is_over = not any(process.is_alive() for process in self.renderers)
-            if is_over and len(shard_paths(self.folder)) < num:
-                raise RuntimeError("The renderers ended before all clips were made; their error stands above.")
-            time.sleep(1)
-
-    def draw(self, num: int, generator: torch.Generator) -> Float[Tensor, "b f 5 h w"]:
-        """Draw clips in [0,1] at random; shards that appear later are taken in."""
-        for path in shard_paths(self.folder):
-            if path not in self.known:
-                self.known[path] = np.load(path, mmap_mode="r")
-        shards = list(self.known.values())
-        which = torch.randint(len(shards), (num,), generator=generator).tolist()
-        clip = torch.randint(SHARD_SIZE, (num,), generator=generator).tolist()
-        picked = np.stack([shards[i][j % len(shards[i])] for i, j in zip(which, clip)])
-        return to_model(torch.from_numpy(picked), torch.device("cpu"))
-
-    def shards(self) -> Iterator[tuple[str, Callable[[], Tensor], list[Sample]]]:
-        """Yield name, clips uint8 [n,F,H,W,5] and what they show, of every shard, in order."""
-        for index in range(self.num_shards):
-            self._wait_for(index + 1)
-            path = shard_paths(self.folder)[index]
-            yield path.stem, lambda path=path: torch.from_numpy(np.load(path)), read_samples(path)
-
-    def render(self, drawn: list[tuple[Sample, Subject]]) -> UInt8[Tensor, "n f h w 5"]:
-        """Render what was drawn elsewhere."""
-        made = [make_clip(subject, sample.orbit, self.num_frames, self.size, self.size)[0] for sample, subject in drawn]
-        return torch.from_numpy(np.stack(made))
-
-
-def make_optimizers(model: nn.Module, phase: PhaseConfig) -> list[torch.optim.Optimizer]:
-    """AdamW without weight decay on vectors; where the phase asks for it, Muon for the matrices of the blocks.
-
-    Muon: Jordan et al. 2024, with the learning rate scaled to AdamW's step size as in arXiv:2502.16982.
-    """
-    inner = set()
-    if phase.optimizer == "muon":
-        inner = {
-            p for name, p in model.named_parameters() if "blocks." in name and name.endswith("weight") and p.ndim == 2
-        }
-    others = [p for p in model.parameters() if p not in inner]
-    groups = [
-        {"params": [p for p in others if p.ndim >= 2], "weight_decay": 0.01},
-        {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=phase.lr, betas=(0.9, 0.97), fused=others[0].is_cuda)
-    ]
-    if inner:
-        matrices = [p for p in model.parameters() if p in inner]
-        muon = torch.optim.Muon(matrices, lr=phase.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-        optimizers.append(muon)
-    return optimizers

@@ -19,6 +19,11 @@ def to_model(clips: UInt8[Tensor, "b f h w 5"], device: torch.device) -> Float[T
     return rearrange(clips.to(device), "b f h w c -> b f c h w").float() / 255
 
 
+def halve(x: Tensor) -> Tensor:
+    """Return clips [b,f,c,h,w] at half the height and width."""
+    return reduce(x, "b f c (h p) (w q) -> b f c h w", "mean", p=2, q=2)
+
+
 def channel_weights(x: Float[Tensor, "b f 5 h w"]) -> Float[Tensor, "b f 5 h w"]:
     """Weigh colour higher on the subject and depth only there."""
     alpha = x[:, :, 3:4]

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from generator.config import PhaseConfig
+from generator.optimizers import make_optimizers
 from generator.stepper import Stepper
-from generator.train import make_optimizers
 
 
 def test_a_step_moves_by_the_rate_it_is_given_and_tells_its_loss():

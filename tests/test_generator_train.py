@@ -15,10 +15,13 @@ from generator.config import PhaseConfig, TrainConfig
 from generator.data import NUM_CAPTIONS, SHARD_SIZE, Recipe, draw_shard, encode_depth, read_samples, write_shard
 from generator.dit import OrbitDiT
 from generator.mesh_tracer import trace_mesh
+from generator.optimizers import Clock, make_optimizers
 from generator.precompile import noise_batch
+from generator.ranks import Ranks
+from generator.shard_clips import ShardClips
 from generator.text import load_text_encoder
 from generator.tracer import trace_clip
-from generator.train import Clock, ShardClips, Trainer, halve, make_optimizers, train
+from generator.train import Trainer, train
 from generator.train_dit import (
     LatentClips,
     Mixture,
@@ -30,9 +33,10 @@ from generator.train_dit import (
     encode_picture,
     update_ema,
 )
-from generator.train_vae import channel_weights, reconstruction_loss, to_model, vae_loss, vae_scores
+from generator.train_vae import channel_weights, halve, reconstruction_loss, to_model, vae_loss, vae_scores
 from generator.vae import VideoAutoencoder
 from generator.weights import card, load_model, save_model
+from generator.workers import Workers
 from generator_parts import DIT, VAE, awake, tiny_dit, tiny_vae
 
 FRAMES, SIZE = 4, 16
@@ -305,7 +309,7 @@ def test_a_clock_takes_up_minutes_steps_and_optimizers():
 
 
 def test_clips_are_drawn_from_every_shard_also_from_later_ones(tmp_path):
-    pool, generator = ShardClips(tmp_path, RECIPE, 2, 2, 4, 1), torch.Generator().manual_seed(0)
+    pool, generator = ShardClips(tmp_path, RECIPE, 2, 2, 4, Workers()), torch.Generator().manual_seed(0)
     for index in range(2):
         np.save(tmp_path / f"{index:04d}.npy", np.full((3, 2, 4, 4, 5), 255 * index, np.uint8))
         drawn = pool.draw(40, generator)
@@ -466,7 +470,7 @@ def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):
 
     for name, stand_in in {"trace_clips": traced, "trace_meshes": traced, "encode_clips": encoded}.items():
         monkeypatch.setattr(device_clips, name, stand_in)
-    source = device_clips.DeviceClips(RECIPE, 1, FRAMES, SIZE, 1, CPU)
+    source = device_clips.DeviceClips(RECIPE, 1, FRAMES, SIZE, Workers(), Ranks())
     source.start()
     ((name, clips, samples),) = source.shards()
     assert (name, samples) == ("0000", read_samples(shard))
@@ -474,6 +478,13 @@ def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):
     assert (np.abs(off).max(axis=-1) > 1).mean() < 0.01  # cameras are float32 here
     drawn = source.draw(5, torch.Generator().manual_seed(0))
     assert drawn.shape == (5, FRAMES, 5, SIZE, SIZE)
+
+
+def test_each_rank_draws_and_renders_its_own_shards_on_a_device():
+    sources = [
+        device_clips.DeviceClips(RECIPE, 5, FRAMES, SIZE, Workers(), Ranks(rank=rank, count=2)) for rank in (0, 1)
+    ]
+    assert [list(source.own) for source in sources] == [[0, 2, 4], [1, 3]]
 
 
 def test_missing_files_are_named_before_any_work(tmp_path):

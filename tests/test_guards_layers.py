@@ -10,6 +10,7 @@ FORBIDDEN = {"generator": ("recon", "vid2three"), "recon": ("generator", "vid2th
 
 # Library: the files that may import it. All but EAGER wait for their first use, inside a function.
 OWNERS = {
+    "accelerate": ("generator/ranks.py",),
     "av": ("vid2three/video.py", "vid2three/decode.py"),
     "cv2": ("recon/masks/plates.py", "recon/poses/features.py", "recon/poses/flow.py"),
     "gsplat": ("recon/render.py",),
@@ -17,6 +18,7 @@ OWNERS = {
     "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
     "pxr": ("vid2three/formats/usd.py", "vid2three/formats/usd_child.py"),
     "pycolmap": ("recon/poses/sfm.py",),
+    "ray": ("generator/workers.py",),
     "rich": ("vid2three/cli.py",),
     "transformers": ("generator/text.py", "recon/poses/learned.py"),
     "tyro": ("vid2three/cli.py",),

@@ -263,7 +263,7 @@ class Train:
     settings: Annotated[TrainConfig, Flat] = field(default_factory=TrainConfig)
 
     def run(self, report: Reporter) -> None:
-        print(vid2three.train(self.settings, log=lambda line: print(line, flush=True)))
+        vid2three.train(self.settings, log=lambda line: print(line, flush=True))
 
 
 @dataclass(frozen=True)
