@@ -53,6 +53,9 @@ from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.sources import printable
 from vid2three.verdict import VERDICT, agreeing_views, view_files
 from vid2three.video import enlarged, save_video
+from vid2three.viewer.asset import run_asset
+from vid2three.viewer.page import bundle_digest
+from vid2three.viewer.page import page as viewer_page
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
 DISCS = "discs.ply"
@@ -333,6 +336,18 @@ def report(run: Run, progress: Progress) -> None:
 
     settings = {"name": _title(run), "config": run.manifest["config"]}
     run.stage("report", settings, ["splats.ply", "mesh.glb", "turntable.mp4", *view_files(run)], work, progress)
+
+
+def viewer(run: Run, progress: Progress) -> None:
+    """Splats, mesh and views to viewer.html."""
+
+    def work(files: StageFiles) -> None:
+        with files.file("viewer.html") as path:
+            path.write_text(viewer_page(run_asset(run)), encoding="utf-8")
+
+    scores = run.manifest["stages"]["show"]["scores"]
+    settings = {"name": _title(run), "scores": scores, "bundle": bundle_digest()}
+    run.stage("viewer", settings, ["splats.ply", "mesh.glb", *view_files(run)], work, progress)
 
 
 def show_clip(run: Run, progress: Progress) -> None:
