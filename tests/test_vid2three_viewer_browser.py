@@ -73,7 +73,7 @@ class Page:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(file.as_uri())
-        self.page.wait_for_function("const d = document.documentElement.dataset; d.readyMs || d.failed", timeout=60_000)
+        self.page.wait_for_selector("html[data-ready-ms], html[data-failed]", state="attached", timeout=60_000)
         assert self.page.evaluate("document.documentElement.dataset.failed ?? ''") == ""
 
     def box(self, selector: str) -> list[float]:
