@@ -86,6 +86,7 @@ def finished(clip, estimates, tmp_path) -> Path:
         "fit",
         "mesh",
         "show",
+        "viewer",
         "report",
     ]
     return tmp_path / "run"

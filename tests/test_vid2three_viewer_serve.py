@@ -17,12 +17,14 @@ import pytest
 from subjects import mug, orbit_views, surface_splats
 from vid2three.capture import save_views
 from vid2three.cli import parse
+from vid2three.formats import MESH_SAVERS, SPLAT_SAVERS
 from vid2three.formats.glb import save_mesh
 from vid2three.formats.ply import save_splats
 from vid2three.run import Run, StageFiles, open_run
 from vid2three.viewer.page import page
 from vid2three.viewer.serve import address, file_asset, open_server
 
+SPLATS = (".ply", ".splat")
 CONFIG = {"fit": {"antialiased": False, "primitive": "3dgs"}}
 
 
@@ -154,20 +156,18 @@ def test_a_live_page_takes_splats_in_and_then_gives_way(browser, tmp_path):
         shown.close()
 
 
-@pytest.mark.parametrize("name", ["mug.ply", "mug.glb"])
+@pytest.mark.parametrize("name", ["mug.ply", "mug.splat", "mug.glb", "mug.stl"])
 def test_a_file_alone_is_served_as_a_page(tmp_path, name):
     path = tmp_path / name
-    if name == "mug.ply":
-        save_splats(path, surface_splats(mug(), 300), antialiased=True)
-    else:
-        save_mesh(path, mug())
+    savers, content = (SPLAT_SAVERS, surface_splats(mug(), 300)) if path.suffix in SPLATS else (MESH_SAVERS, mug())
+    savers[path.suffix](path, content, **({"antialiased": True} if name == "mug.ply" else {}))
     with serving(path) as (ask, _):
         status, body = ask("/viewer.html")
         assert ask(f"/{name}")[0] == 404
     assert status == 200
     asset = held(body)
     assert asset["title"] == name
-    assert ("splats" in asset, "mesh" in asset) == (name == "mug.ply", name == "mug.glb")
+    assert ("splats" in asset, "mesh" in asset) == (path.suffix in SPLATS, path.suffix not in SPLATS)
     if name == "mug.ply":
         assert asset["splats"]["antialiased"]
 

@@ -237,7 +237,7 @@ class View:
     """Splats and mesh in the browser, to turn and to compare with the frames; served on this machine alone."""
 
     path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|FILE")]
-    """Run folder, or a file of splats (.ply) or of a mesh (.glb)."""
+    """Run folder, or a file of splats or of a mesh in any format that `export` reads."""
     live: bool = False
     """Follow a run that is still going on: what is done is shown as it comes."""
     no_open: bool = False
