@@ -57,6 +57,20 @@ def blender_python() -> str:
     return python
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium of the system's, drawing without a graphics card, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e .[dev]")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium on the PATH: apt-get install chromium")
+    flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()
+
+
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """Where npm has put Khronos' glTF validator and PlayCanvas' SplatTransform; .ci/run does."""

@@ -86,6 +86,7 @@ def finished(clip, estimates, tmp_path) -> Path:
         "fit",
         "mesh",
         "show",
+        "viewer",
         "report",
     ]
     return tmp_path / "run"
@@ -140,7 +141,11 @@ def test_a_walk_goes_on_where_it_stopped_and_knows_a_video_by_its_content(clip, 
     (finished / "poses.json").unlink()
     assert events(clip, finished) == ["poses"]
     before = (finished / "masks" / "003.png").stat().st_mtime_ns
-    assert events(clip, finished, overlay(SMALL, {"poses": {"fov_deg": 42.0}}), overwrite=True) == ["poses", "report"]
+    assert events(clip, finished, overlay(SMALL, {"poses": {"fov_deg": 42.0}}), overwrite=True) == [
+        "poses",
+        "viewer",
+        "report",
+    ]
     assert (finished / "masks" / "003.png").stat().st_mtime_ns == before
 
 
@@ -149,7 +154,7 @@ def test_a_transforms_json_still_tells_the_cameras(clip, finished, estimates, tm
     events(finished, tmp_path / "second", config)
     assert len(estimates.asked) == 1
     manifest = load_run(tmp_path / "second").manifest
-    assert set(manifest["stages"]) == {"views", "verdict", "fit", "mesh", "show", "report"}
+    assert set(manifest["stages"]) == {"views", "verdict", "fit", "mesh", "show", "viewer", "report"}
     with pytest.raises(ValueError, match="put alpha into the pictures"):
         events(finished, tmp_path / "third", masks=tmp_path)
     events(finished, finished, config, overwrite=True)

@@ -93,9 +93,27 @@ def test_the_folder_holds_every_file_and_the_manifest_knows_it(finished):
     manifest = json.loads((finished / "asset.json").read_text())
     on_disk = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
     assert on_disk == {*manifest["files"], "asset.json"}
-    assert {"transforms.json", "splats.ply", "mesh.glb", "preview.png", "turntable.mp4", "report.html"} <= on_disk
+    assert {
+        "transforms.json",
+        "splats.ply",
+        "mesh.glb",
+        "preview.png",
+        "turntable.mp4",
+        "viewer.html",
+        "report.html",
+    } <= on_disk
     assert all(sha256(finished / name) == record["sha256"] for name, record in manifest["files"].items())
-    assert set(manifest["timings"]) == {"views", "verdict", "fit", "mesh", "show", "report", "total", "peak_memory_mb"}
+    assert set(manifest["timings"]) == {
+        "views",
+        "verdict",
+        "fit",
+        "mesh",
+        "show",
+        "viewer",
+        "report",
+        "total",
+        "peak_memory_mb",
+    }
     assert manifest["config"]["mesh"]["resolution"] == 56
     assert manifest["provenance"]["ai_generated"] is False
 
@@ -166,14 +184,14 @@ def test_a_new_mesh_setting_redoes_mesh_and_pictures_but_not_the_fit(run_folder,
     coarse = replace(SMALL, mesh=replace(SMALL.mesh, num_faces=300))
     with pytest.raises(ValueError, match=r"config\.mesh\.num_faces is 1200 there, 300 here"):
         reconstruct(pictures, run_folder, coarse)
-    assert events(run_folder, pictures, coarse, overwrite=True) == ["mesh", "show", "report"]
+    assert events(run_folder, pictures, coarse, overwrite=True) == ["mesh", "show", "viewer", "report"]
     assert load_run(run_folder).manifest["files"]["mesh.glb"]["num_faces"] < 1200
 
 
 def test_a_surface_instead_of_splats_gives_a_closed_mesh_of_the_same_statue(run_folder, pictures):
     surface = NerfConfig(resolution=28, iterations=100, num_rays=512)
     config = replace(SMALL, method="nerf", nerf=surface)
-    assert events(run_folder, pictures, config, overwrite=True) == ["surface", "mesh", "show", "report"]
+    assert events(run_folder, pictures, config, overwrite=True) == ["surface", "mesh", "show", "viewer", "report"]
     run = load_run(run_folder)
     facts = run.manifest["files"]["mesh.glb"]
     assert facts["is_watertight"]
@@ -181,14 +199,14 @@ def test_a_surface_instead_of_splats_gives_a_closed_mesh_of_the_same_statue(run_
     mesh.apply_transform(np.array(facts["world_from_file"]))
     np.testing.assert_allclose(mesh.bounds, statue().bounds, atol=0.12)
     assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.9
-    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show", "report"]
+    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show", "viewer", "report"]
     assert not (run_folder / "surface.npz").exists()
     assert "surface" not in load_run(run_folder).manifest["stages"]
 
 
 def test_flat_splats_are_fitted_meshed_and_drawn_as_such(run_folder, pictures):
     config = replace(SMALL, fit=replace(SMALL.fit, primitive="2dgs"))
-    assert events(run_folder, pictures, config, overwrite=True) == ["fit", "mesh", "show", "report"]
+    assert events(run_folder, pictures, config, overwrite=True) == ["fit", "mesh", "show", "viewer", "report"]
     assert b"comment SplatRenderMode: 2dgs\n" in (run_folder / "splats.ply").read_bytes()[:400]
     run = load_run(run_folder)
     assert run.manifest["files"]["mesh.glb"]["is_watertight"]
@@ -200,13 +218,13 @@ def test_flat_splats_are_fitted_meshed_and_drawn_as_such(run_folder, pictures):
 def test_a_mesh_can_have_flat_splats_of_its_own(run_folder, pictures):
     splats, mesh = ((run_folder / name).read_bytes() for name in ("splats.ply", "mesh.glb"))
     config = replace(SMALL, mesh=replace(SMALL.mesh, disc_steps=60))
-    assert events(run_folder, pictures, config, overwrite=True) == ["discs", "mesh", "show", "report"]
+    assert events(run_folder, pictures, config, overwrite=True) == ["discs", "mesh", "show", "viewer", "report"]
     assert (run_folder / "splats.ply").read_bytes() == splats
     assert (run_folder / "mesh.glb").read_bytes() != mesh
     run = load_run(run_folder)
     assert run.manifest["files"]["mesh.glb"]["is_watertight"]
     assert run.manifest["scores"]["silhouette_iou_mesh"] > 0.8
-    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show", "report"]
+    assert events(run_folder, pictures, overwrite=True) == ["mesh", "show", "viewer", "report"]
     assert not (run_folder / "discs.ply").exists()
     with pytest.raises(ValueError, match="disc_steps"):
         reconstruct(pictures, run_folder / "no", replace(SMALL, mesh=replace(SMALL.mesh, disc_steps=-1)))

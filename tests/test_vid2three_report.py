@@ -1,8 +1,9 @@
 """The report's page: says what the manifest says, escapes what users wrote, and needs nothing from elsewhere."""
 
+import io
 import json
+import re
 import shlex
-import shutil
 import subprocess
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
@@ -83,6 +84,7 @@ def report() -> Report:
         rows=[Row("Views", "two", [picture(RED), picture(GREEN)], ("frame 0", "frame 1"))],
         centers=np.array([[0, -3.0, 1], [3, 0, 1], [0, 3, 1], [-3, 0, 1]]),
         has_estimated_cameras=False,
+        witness_centers=None,
         turntable=None,
         files=["asset.json", "mesh.glb"],
     )
@@ -124,6 +126,27 @@ def test_estimated_cameras_come_with_their_confidence_and_doubts(report):
     assert "The far side was never seen." in text
 
 
+def test_commanded_and_estimated_cameras_lie_over_each_other(report):
+    seen = report.centers + np.array([0.3, 0, 0])
+    seen[2] = np.nan
+    text = page(replace(report, witness_centers=seen))
+    parsed(text)
+    assert text.count("class='witness'") == 2 * 3  # from above and from the side; one was not found
+    assert text.count("class='camera'") == 2 * 4
+    camera, witness = (
+        np.array(re.findall(rf"class='{kind}' cx='([\d.]+)' cy='([\d.]+)'", text), float)[:3]
+        for kind in ("camera", "witness")
+    )
+    scale = 230 / 2 / (1.12 * 3.3)
+    np.testing.assert_allclose(witness[0] - camera[0], [0.3 * scale, 0], atol=0.11)
+    assert "class='witness'" not in page(report)
+
+
+def test_it_leads_to_the_viewer_where_there_is_one(report):
+    assert "viewer.html" not in page(report)
+    assert "href='viewer.html'" in page(replace(report, files=[*report.files, "viewer.html"]))
+
+
 def test_the_command_can_be_pasted_into_a_shell(report):
     argument = "import sys; print(sys.argv[1:])"
     line = command(report.manifest).replace("vid2three", f'python3 -c "{argument}"', 1)
@@ -144,14 +167,21 @@ def test_the_command_line_knows_its_own_settings_again(report, preset):
     assert again.seed == 7
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not here to draw the page")
-@pytest.mark.parametrize("width", [1000, 500])
-def test_a_browser_shows_pictures_and_nothing_runs_over(report, tmp_path: Path, width):
-    file, shot = tmp_path / "report.html", tmp_path / "shot.png"
-    file.write_text(page(report), encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},1400"]
-    subprocess.run(["chromium", *flags, f"--screenshot={shot}", file.as_uri()], check=True, capture_output=True)
-    pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 390])
+def test_a_browser_shows_pictures_and_nothing_runs_over(browser, report, tmp_path: Path, width, scheme):
+    file = tmp_path / "report.html"
+    text = page(replace(report, title=report.title + " " + "m" * 90, files=[*report.files, "viewer.html"]))
+    file.write_text(text, encoding="utf-8")
+    shown = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    complaints = []
+    shown.on("console", lambda message: complaints.append(message.text))
+    shown.goto(file.as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    pixels = np.asarray(Image.open(io.BytesIO(shown.screenshot(full_page=True))).convert("RGB")).astype(int)
+    shown.close()
+    assert complaints == []
     for color in (RED, GREEN):
         assert (np.abs(pixels - color).max(axis=-1) < 12).sum() > 2000
     assert (pixels[:, -4:] == pixels[0, 0]).all()  # the margin at the right is empty
+    assert (pixels[0, 0].mean() > 128) == (scheme == "light")

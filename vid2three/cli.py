@@ -9,10 +9,12 @@ if os.environ.get("OMP_NUM_THREADS", "").isdigit():  # or Numba raises torch's t
     os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import json
 import sys
+import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,6 +233,30 @@ class Info:
 
 
 @dataclass(frozen=True)
+class View:
+    """Splats and mesh in the browser, to turn and to compare with the frames; served on this machine alone."""
+
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|FILE")]
+    """Run folder, or a file of splats or of a mesh in any format that `export` reads."""
+    live: bool = False
+    """Follow a run that is still going on: what is done is shown as it comes."""
+    no_open: bool = False
+    """Open no browser; the address is printed."""
+    port: int = 0
+    """Port on 127.0.0.1; a free one unless given."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        serve = importlib.import_module("vid2three.viewer.serve")
+        with serve.open_server(self.path, live=self.live, port=self.port) as server:
+            print(f"{serve.address(server)}  (Ctrl-C ends it)", flush=True)
+            if not self.no_open:
+                webbrowser.open(serve.address(server))
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()
+
+
+@dataclass(frozen=True)
 class Evaluate:
     """How near a run comes to the truth: held-out pictures and, where there is one, the true mesh."""
 
@@ -292,6 +318,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": Evaluate,
     "export": Export,
     "info": Info,
+    "view": View,
     "train": Train,
     "doctor": Doctor,
 }
@@ -449,7 +476,7 @@ class BarReporter(Reporter):
         print(summary(run))
 
 
-SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "report.html")
+SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "viewer.html", "report.html")
 
 
 def summary(run: Run) -> str:

@@ -176,6 +176,7 @@ def _fitted(
     stages.mesh(run, source, config.mesh, config.export, progress)
     exports(run, config.export, progress)
     stages.show(run, config.export, progress)
+    stages.viewer(run, progress)
     stages.report(run, progress)
     return run
 

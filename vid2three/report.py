@@ -21,6 +21,7 @@ from PIL import Image
 from vid2three.config import WALKS
 from vid2three.sheet import Row
 
+VIEWER = "viewer.html"
 TILE = 256  # pixels of a picture's longer side, at most
 QUALITY = 88  # of its JPEG
 MARKS = {"accept": "Accepted", "repaired": "Repaired", "refused": "Refused", None: "Not judged"}
@@ -46,6 +47,8 @@ class Report:
     centers: np.ndarray
     """float [F,3], where the cameras stood about the point that they look at; z up."""
     has_estimated_cameras: bool
+    witness_centers: np.ndarray | None
+    """float [F,3], where the cameras stood by an estimate from the frames alone, laid over `centers`; NaN: nowhere."""
     turntable: Path | None
     files: Sequence[str]
     """Names of the run's files to link to."""
@@ -56,6 +59,7 @@ def page(report: Report) -> str:
     body = [
         f"<header><h1>{escape(report.title)}</h1><p class='faint'>{escape(report.subtitle)}</p></header>",
         _verdict(report),
+        _viewer(report),
         _figures(report),
         *(_row(row) for row in report.rows),
         _turntable(report),
@@ -82,6 +86,12 @@ def _verdict(report: Report) -> str:
         f"<section class='verdict {decision or 'none'}'><strong>{MARKS[decision]}</strong>"
         f"<p>{EXPLAINED[decision]}</p>" + (f"<ul>{reasons}{doubts}</ul>" if reasons or doubts else "") + "</section>"
     )
+
+
+def _viewer(report: Report) -> str:
+    if VIEWER not in report.files:
+        return ""
+    return f"<p><a class='open' href='{VIEWER}'>Turn it in 3D</a> <span class='faint'>{VIEWER}, beside this</span></p>"
 
 
 def _figures(report: Report) -> str:
@@ -162,25 +172,40 @@ def _trouble(report: Report) -> str:
 
 
 def _orbit(report: Report) -> str:
-    """Draw where the cameras stood, from above and from the side, the subject in the middle."""
-    centers, size = report.centers, 230
-    scale = size / 2 / (1.12 * max(float(np.abs(centers).max()), 1e-9))
-    kind = "estimated" if report.has_estimated_cameras else "known"
+    """Draw where the cameras stood, from above and from the side, the subject in the middle.
 
-    def view(left: float, name: str, across: np.ndarray, up: np.ndarray) -> str:
-        points = [(left + size / 2 + scale * a, size / 2 - scale * b) for a, b in zip(across, up, strict=True)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        dots = "".join(f"<circle class='camera' cx='{x:.1f}' cy='{y:.1f}' r='3'/>" for x, y in points)
-        first = f"<circle class='first' cx='{points[0][0]:.1f}' cy='{points[0][1]:.1f}' r='5'/>"
+    Where a witness estimated commanded cameras from the frames, its places are laid over them, joined by a line each.
+    """
+    centers, size = report.centers, 230
+    seen = np.full_like(centers, np.nan) if report.witness_centers is None else report.witness_centers
+    scale = size / 2 / (1.12 * max(float(np.nanmax(np.abs([centers, seen]))), 1e-9))
+    kind = "estimated" if report.has_estimated_cameras else "known"
+    legend = f"{len(centers)}, {kind}; the first is ringed"
+    if report.witness_centers is not None:
+        legend = f"{len(centers)} commanded, dark; estimated from the frames alone, in colour; the first is ringed"
+
+    def view(left: float, name: str, axes: list[int]) -> str:
+        spots, others = (
+            np.array([left + size / 2, size / 2]) + scale * points[:, axes] * (1, -1) for points in (centers, seen)
+        )
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+        dots = "".join(f"<circle class='camera' cx='{x:.1f}' cy='{y:.1f}' r='3'/>" for x, y in spots)
+        x, y = spots[0]
+        first = f"<circle class='first' cx='{x:.1f}' cy='{y:.1f}' r='5'/>"
+        found = "".join(
+            f"<line class='off' x1='{x:.1f}' y1='{y:.1f}' x2='{u:.1f}' y2='{v:.1f}'/>"
+            f"<circle class='witness' cx='{u:.1f}' cy='{v:.1f}' r='3'/>"
+            for (x, y), (u, v) in zip(spots, others, strict=True)
+            if np.isfinite(u)
+        )
         return (
             f"<circle class='subject' cx='{left + size / 2}' cy='{size / 2}' r='12'/>"
-            f"<polyline points='{path}'/>{dots}{first}<text x='{left + 6}' y='14'>{name}</text>"
+            f"<polyline points='{path}'/>{dots}{first}{found}<text x='{left + 6}' y='14'>{name}</text>"
         )
 
-    above = view(0, "from above", centers[:, 0], centers[:, 1])
-    beside = view(size + 20, "from the side", centers[:, 0], centers[:, 2])
+    above, beside = view(0, "from above", [0, 1]), view(size + 20, "from the side", [0, 2])
     return (
-        f"<section><h2>Cameras <small>{len(centers)}, {kind}; the first is ringed</small></h2>"
+        f"<section><h2>Cameras <small>{legend}</small></h2>"
         f"<svg class='orbit' viewBox='0 0 {2 * size + 20} {size}' role='img' aria-label='where the cameras stood'>"
         f"{above}{beside}</svg></section>"
     )
@@ -289,7 +314,10 @@ border:1px solid var(--edge)}svg{width:100%;background:var(--tile);border:1px so
 border-radius:8px;padding:8px}
 svg text{fill:var(--faint);font-size:12px}.fine{fill:var(--good)}.over{fill:var(--bad)}.left-out{fill:var(--faint)}
 .limit{stroke:var(--ink);stroke-dasharray:4 4}.subject{fill:var(--edge)}polyline{fill:none;stroke:var(--faint)}
-.camera{fill:var(--ink)}.first{fill:none;stroke:var(--bad);stroke-width:2}.pair{display:grid;gap:0 20px;
+.camera{fill:var(--ink)}.witness{fill:var(--fair)}
+.off{stroke:var(--fair)}.open{display:inline-block;margin:14px 8px 0 0;padding:9px 18px;border-radius:99px;
+background:var(--ink);color:var(--page);text-decoration:none;font-weight:600}
+.first{fill:none;stroke:var(--bad);stroke-width:2}.pair{display:grid;gap:0 20px;
 grid-template-columns:repeat(auto-fit,minmax(300px,1fr))}table{border-collapse:collapse;width:100%}
 th{font-weight:400;color:var(--faint);text-align:left;vertical-align:top;padding:4px 16px 4px 0;white-space:nowrap}
 td{padding:4px 0;overflow-wrap:anywhere}tr{border-bottom:1px solid var(--edge)}pre{background:var(--tile);

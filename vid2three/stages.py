@@ -53,6 +53,9 @@ from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.sources import printable
 from vid2three.verdict import VERDICT, agreeing_views, view_files
 from vid2three.video import enlarged, save_video
+from vid2three.viewer.asset import run_asset, run_words
+from vid2three.viewer.page import bundle_digest
+from vid2three.viewer.page import page as viewer_page
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
 DISCS = "discs.ply"
@@ -325,14 +328,38 @@ def report(run: Run, progress: Progress) -> None:
             rows=pictures.report_rows(run.manifest, result, scores),
             centers=cameras.centers.double().numpy() - look_at_point(cameras),
             has_estimated_cameras="poses" in run.manifest,
+            witness_centers=_witnessed(verdict, look_at_point(cameras), run),
             turntable=run.path("turntable.mp4"),
-            files=[name for name in run.files() if "/" not in name],
+            files=[name for name in run.files() if "/" not in name and name != "report.html"],
         )
         with files.file("report.html") as path:
             path.write_text(page(shown), encoding="utf-8")
 
     settings = {"name": _title(run), "config": run.manifest["config"]}
-    run.stage("report", settings, ["splats.ply", "mesh.glb", "turntable.mp4", *view_files(run)], work, progress)
+    run.stage(
+        "report", settings, ["splats.ply", "mesh.glb", "turntable.mp4", "viewer.html", *view_files(run)], work, progress
+    )
+
+
+def _witnessed(verdict: dict[str, Any] | None, origin: np.ndarray, run: Run) -> np.ndarray | None:
+    """Return where a witness saw the cameras of the agreeing views, about `origin`; NaN where it did not."""
+    places = (verdict or {}).get("witness_centers")
+    if places is None:
+        return None
+    dropped = set(run.manifest.get("verdict", {}).get("dropped_frames", []))
+    kept = [place or [np.nan] * 3 for frame, place in enumerate(places) if frame not in dropped]
+    return np.array(kept) - origin
+
+
+def viewer(run: Run, progress: Progress) -> None:
+    """Splats, mesh and views to viewer.html."""
+
+    def work(files: StageFiles) -> None:
+        with files.file("viewer.html") as path:
+            path.write_text(viewer_page(run_asset(run)), encoding="utf-8")
+
+    settings = {"words": asdict(run_words(run)), "bundle": bundle_digest()}
+    run.stage("viewer", settings, ["splats.ply", "mesh.glb", *view_files(run)], work, progress)
 
 
 def show_clip(run: Run, progress: Progress) -> None:

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from recon.camera import Cameras
 from recon.consistency.measure import FEWEST, Consistency, measure
 from recon.consistency.verdict import repair
 from recon.consistency.witness import witness
 from recon.masks import ESTIMATED
+from recon.metrics import transformed, umeyama
+from recon.poses.types import PoseEstimate
 from recon.views import Views
 from vid2three.capture import load_views
 from vid2three.run import Progress, Run, StageFiles
 
 VERDICT = "verdict.json"
 DEPTH_OFF = 0.05  # share of a depth map that its neighbours see through from which on it is not used
+HIDDEN = ("figures", "frame_trouble", "witness_centers")  # of verdict.json, too long for asset.json
 MASKS = (
     "The masks were estimated: where masks.png shows them wrong, better ones with --masks FOLDER may be all it takes."
 )
@@ -63,14 +67,16 @@ def verdict(run: Run, progress: Progress, *, with_witness: bool = False) -> None
         if with_witness:
             from recon.poses.estimate import estimate  # brings COLMAP's bindings
 
-            facts["witness"] = witness(views.cameras, estimate(views.images, views.alphas, seed=seed))
+            estimated = estimate(views.images, views.alphas, seed=seed)
+            facts["witness"] = witness(views.cameras, estimated)
+            facts["witness_centers"] = _laid_over(estimated, views.cameras)
         with files.file(VERDICT) as path:
             path.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     settings = {"seed": seed, "confidence": confidence, "estimated_masks": is_masked, "witness": with_witness}
     run.stage("verdict", settings, [name for name in view_files(run) if name != VERDICT], work, progress)
     facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
-    run.manifest["verdict"] = {key: value for key, value in facts.items() if key not in ("figures", "frame_trouble")}
+    run.manifest["verdict"] = {key: value for key, value in facts.items() if key not in HIDDEN}
     run.save()
     if facts["decision"] != "accept":
         progress("verdict", 1, 1, {"notes": [f"Verdict: {facts['decision']}.", *facts["reasons"]]})
@@ -94,6 +100,16 @@ def view_files(run: Run) -> list[str]:
     """Return the files of a run that `agreeing_views` reads."""
     pictures = (name for name in run.files(".png") if name.startswith(("views/", "depth/")))
     return ["transforms.json", *pictures, *run.files(VERDICT)]
+
+
+def _laid_over(estimated: PoseEstimate, commanded: Cameras) -> list[list[float] | None]:
+    """Return where a witness saw each camera, laid over the commanded ones by a similarity; None: nowhere."""
+    known = estimated.registered
+    if int(known.sum()) < 3:
+        return [None] * len(commanded)
+    matrix = umeyama(estimated.cameras.centers[known], commanded.centers[known])
+    centers = transformed(estimated.cameras.centers, matrix).tolist()
+    return [[round(x, 4) for x in c] if seen else None for c, seen in zip(centers, known.tolist(), strict=True)]
 
 
 def _figures(found: Consistency) -> dict[str, Any]:
