@@ -51,7 +51,7 @@ from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.report import Report, page
 from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.sources import printable
-from vid2three.verdict import VERDICT, agreeing_views, view_files
+from vid2three.verdict import VERDICT, agreeing_views, view_files, witnessed_centers
 from vid2three.video import enlarged, save_video
 from vid2three.viewer.asset import run_asset, run_words
 from vid2three.viewer.page import bundle_digest
@@ -318,7 +318,7 @@ def report(run: Run, progress: Progress) -> None:
         result = _result(run)
         scores = run.manifest["stages"]["show"]["scores"]
         verdict = json.loads(run.path(VERDICT).read_text("utf-8")) if VERDICT in run.manifest["files"] else None
-        cameras = result.views.cameras
+        origin, witnessed = look_at_point(result.views.cameras), witnessed_centers(run)
         shown = Report(
             title=pictures.title(run.manifest),
             subtitle=pictures.subtitle(run.manifest),
@@ -326,9 +326,9 @@ def report(run: Run, progress: Progress) -> None:
             verdict=verdict,
             scores=scores,
             rows=pictures.report_rows(run.manifest, result, scores),
-            centers=cameras.centers.double().numpy() - look_at_point(cameras),
+            centers=result.views.cameras.centers.double().numpy() - origin,
             has_estimated_cameras="poses" in run.manifest,
-            witness_centers=_witnessed(verdict, look_at_point(cameras), run),
+            witness_centers=None if witnessed is None else witnessed - origin,
             turntable=run.path("turntable.mp4"),
             files=[name for name in run.files() if "/" not in name and name != "report.html"],
         )
@@ -339,16 +339,6 @@ def report(run: Run, progress: Progress) -> None:
     run.stage(
         "report", settings, ["splats.ply", "mesh.glb", "turntable.mp4", "viewer.html", *view_files(run)], work, progress
     )
-
-
-def _witnessed(verdict: dict[str, Any] | None, origin: np.ndarray, run: Run) -> np.ndarray | None:
-    """Return where a witness saw the cameras of the agreeing views, about `origin`; NaN where it did not."""
-    places = (verdict or {}).get("witness_centers")
-    if places is None:
-        return None
-    dropped = set(run.manifest.get("verdict", {}).get("dropped_frames", []))
-    kept = [place or [np.nan] * 3 for frame, place in enumerate(places) if frame not in dropped]
-    return np.array(kept) - origin
 
 
 def viewer(run: Run, progress: Progress) -> None:

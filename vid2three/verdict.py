@@ -96,6 +96,17 @@ def agreeing_views(run: Run) -> Views:
     return views[torch.tensor([f for f in range(len(views)) if f not in dropped])] if dropped else views
 
 
+def witnessed_centers(run: Run) -> np.ndarray | None:
+    """Return where the witness saw the cameras [F,3] of the agreeing views, NaN where it did not; None without one."""
+    if VERDICT not in run.manifest["files"]:
+        return None
+    facts = json.loads(run.path(VERDICT).read_text(encoding="utf-8"))
+    if "witness_centers" not in facts:
+        return None
+    dropped = set(facts["dropped_frames"])
+    return np.array([c or [np.nan] * 3 for f, c in enumerate(facts["witness_centers"]) if f not in dropped])
+
+
 def view_files(run: Run) -> list[str]:
     """Return the files of a run that `agreeing_views` reads."""
     pictures = (name for name in run.files(".png") if name.startswith(("views/", "depth/")))
