@@ -254,6 +254,19 @@ class Doctor:
             raise SystemExit(1)
 
 
+@dataclass(frozen=True)
+class Blender:
+    """The extension for Blender 4.2 and later, as the zip that its preferences install from disk."""
+
+    zip: Annotated[Path | None, tyro.conf.arg(metavar="[PATH]")] = None
+    """Where to write it; vid2three-blender-VERSION.zip in this folder unless a path follows."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        package = importlib.import_module("vid2three.blender.package")
+        print(package.save_zip(self.zip or Path(package.default_name())))
+
+
 COMMANDS: dict[str, Any] = {
     "make": Make,
     "generate": Generate,
@@ -262,6 +275,7 @@ COMMANDS: dict[str, Any] = {
     "export": Export,
     "train": Train,
     "doctor": Doctor,
+    "blender": Blender,
 }
 
 
@@ -306,6 +320,9 @@ def parse(argv: list[str]) -> Any:
     name = argv[0] if argv and argv[0] in COMMANDS else None
     if name in ("make", "reconstruct"):
         argv = [_long(word) for word in argv]
+    if name == "blender":  # --zip may go without its path
+        follows = [*argv[1:], "-"]
+        argv = [word for word, after in zip(argv, follows) if word != "--zip" or not after.startswith("-")]
     choices = []
     for key, command in COMMANDS.items():
         default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP
