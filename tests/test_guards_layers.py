@@ -8,6 +8,10 @@ import pytest
 
 FORBIDDEN = {"generator": ("recon", "vid2three"), "recon": ("generator", "vid2three")}
 
+EXTENSION = "vid2three/blender/extension"
+IMPORTERS = ("import_asset", "import_cameras", "import_mesh", "import_splats", "splat_nodes")
+INTERFACE = ("operators", "panel", "preferences", "settings")
+
 # Library: the files that may import it. All but EAGER wait for their first use, inside a function.
 OWNERS = {
     "av": ("vid2three/video.py", "vid2three/decode.py"),
@@ -20,14 +24,16 @@ OWNERS = {
     "transformers": ("generator/text.py", "recon/poses/learned.py"),
     "tyro": ("vid2three/cli.py",),
     "yaml": ("vid2three/config.py",),
-    # Not ours to import: open3d needs system libraries that pip cannot bring, plyfile and bpy are under the GPL, and
-    # torchvision beside a CPU build of torch breaks transformers by being there.
-    "bpy": (),
+    # Blender runs these, in its own Python; nothing else of ours imports them.
+    "bpy": tuple(f"{EXTENSION}/{name}.py" for name in (*IMPORTERS, *INTERFACE, "worker")),
+    "mathutils": tuple(f"{EXTENSION}/{name}.py" for name in IMPORTERS),
+    # Not ours to import: open3d needs system libraries that pip cannot bring, plyfile is under the GPL, and torchvision
+    # beside a CPU build of torch breaks transformers by being there.
     "open3d": (),
     "plyfile": (),
     "torchvision": (),
 }
-EAGER = ("tyro", "yaml")
+EAGER = ("tyro", "yaml", "bpy", "mathutils")
 
 
 def violations(root: Path) -> list[str]:

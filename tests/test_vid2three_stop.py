@@ -28,6 +28,14 @@ def command(folder: Path) -> list[str]:
     return ["make", "a red mug", "-o", str(folder), "--config", str(settings), "--progress", "json"]
 
 
+@pytest.fixture(autouse=True)
+def _listening():
+    """Listen to Ctrl-C, which a shell's background jobs and their children ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(arguments: list[str]) -> subprocess.Popen:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-m", "vid2three.cli", *arguments], **pipes)

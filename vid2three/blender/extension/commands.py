@@ -56,7 +56,7 @@ def run_folder(order: Order, parent: Path) -> Path:
 def command(program: str, order: Order, folder: Path) -> list[str]:
     """Return the words of the command line."""
     if order.source in ("PROMPT", "PICTURE"):
-        words = [program, "make", order.prompt.strip().lstrip("-")]
+        words = [program, "make", order.prompt.strip().lstrip("- ")]  # no flag
         words += ["--image", order.path] if order.source == "PICTURE" else []
     else:
         words = [program, "reconstruct", order.path]

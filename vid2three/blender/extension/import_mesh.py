@@ -28,4 +28,5 @@ def import_mesh(
     meshes = [thing for thing in made if thing.type == "MESH"]
     if not meshes:
         raise ValueError(f"{path} holds no mesh; let vid2three make it again.")
+    meshes[0].name = f"{root.name} mesh"
     return meshes[0]

@@ -13,6 +13,7 @@ import numpy as np
 
 MOST_BYTES = 64 * 2**20  # of a JSON file
 MOST_CAMERAS = 10_000
+LONGEST_NAME = 48  # Blender 4.2 cuts names after 63 bytes, and " camera 000" goes behind it
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """(x, y, z) -> (x, -z, y): glTF's axes to Blender's, as its importer turns them."""
 
@@ -65,7 +66,7 @@ def load(folder: Path) -> RunFolder:
     cameras = _cameras(transforms) if transforms.is_file() else None
     return RunFolder(
         folder=folder,
-        name=str(manifest.get("name") or folder.name)[:60],
+        name=str(manifest.get("name") or folder.name)[:LONGEST_NAME],
         facts=_facts(manifest),
         blender_from_world=_placement(files, path),
         cameras=cameras,
@@ -90,7 +91,8 @@ def _facts(manifest: dict) -> dict[str, str | int | bool]:
     found = {key: manifest.get(key) for key in ("prompt", "caption", "seed")}
     found["model"] = weights.get("name") if isinstance(weights, dict) else None
     found["ai_generated"] = provenance.get("ai_generated") if isinstance(provenance, dict) else None
-    return {key: value if isinstance(value, bool) else str(value) for key, value in found.items() if value is not None}
+    small = lambda value: isinstance(value, int) and abs(value) < 2**31  # as a property of Blender holds it  # noqa: E731
+    return {key: value if small(value) else str(value) for key, value in found.items() if value is not None}
 
 
 def _placement(files: dict, path: Path) -> np.ndarray:

@@ -41,22 +41,22 @@ def load(path: Path) -> SplatFile:
         raise ValueError(f"{path} is no PLY of splats: it lacks {', '.join(missing)}.")
 
     def columns(*names: str) -> np.ndarray:
-        return np.stack([table[name].astype(np.float32) for name in names], axis=1)
+        values = np.stack([table[name].astype(np.float32) for name in names], axis=1)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{path} holds a splat with a value that is not finite; let vid2three fit it again.")
+        return values
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     lengths = np.linalg.norm(quats, axis=1, keepdims=True)
     logits = np.clip(columns("opacity")[:, 0], -80, 80)
     display = np.clip(0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2"), 0, None)
-    splats = SplatFile(
+    return SplatFile(
         means=columns("x", "y", "z"),
         scales=np.exp(np.clip(columns("scale_0", "scale_1", "scale_2"), -80, 80)),
         quats=np.where(lengths > 0, quats / np.maximum(lengths, 1e-30), np.float32([1, 0, 0, 0])),
         opacities=1 / (1 + np.exp(-logits)),
         colors=np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4),
     )
-    if not all(np.isfinite(values).all() for values in vars(splats).values()):
-        raise ValueError(f"{path} holds a splat with a value that is not finite; let vid2three fit it again.")
-    return splats
 
 
 def _table(path: Path) -> np.ndarray:
