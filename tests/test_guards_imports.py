@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "numpy", "numba", "scipy", "transformers", "trimesh", "open3d", "av", "PIL", "gsplat")
-COMMANDS = ("make", "generate", "reconstruct", "export", "info", "view", "evaluate", "train", "doctor")
+COMMANDS = (
+    "make",
+    "generate",
+    "reconstruct",
+    "export",
+    "info",
+    "view",
+    "evaluate",
+    "train",
+    "doctor",
+    "blender",
+)
 
 
 def run_python(code: str, folder: Path, *path: Path) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ else:
     import tomli as tomllib  # hatchling brings it
 
 PACKAGES = ("generator", "recon", "vid2three")
-ELSEWHERE = ("nerfstudio", "rembg")  # in an environment of the user's, or only where the user has it
+ELSEWHERE = ("bpy", "mathutils", "nerfstudio", "rembg")  # in an environment of the user's, or in Blender
 
 
 def misplaced(names: list[str]) -> list[str]:

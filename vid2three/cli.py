@@ -13,25 +13,25 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import logging
+import signal
 import sys
 import webbrowser
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import tyro
 
 import vid2three
 from vid2three.errors import is_users_mistake, sentence
+from vid2three.reporters import Kind, Reporter, reporter
+from vid2three.stop import stoppable, stopped
 
 vid2three.check_siblings()  # before the next lines import a stranger of the same name
 
 from generator.config import GenerateConfig, TrainConfig  # noqa: E402
 from vid2three.config import MakeConfig, Pivot, ReconstructConfig, Up, load_config  # noqa: E402
-
-if TYPE_CHECKING:
-    from vid2three.run import Run
 
 SHORT = {  # what is asked for most, without the part of the walk that it belongs to
     "--image": "--generate.image",
@@ -57,8 +57,12 @@ class Options:
 
     threads: Annotated[int | None, tyro.conf.arg(metavar="NUM")] = None
     """Processor threads to use; all of them unless given."""
-    progress: Literal["auto", "bar", "json", "none"] = "auto"
+    progress: Kind = "auto"
     """Bars on a terminal and nothing on pipes (auto), bars always, a line of JSON a step, or nothing."""
+    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
+    """Say nothing but what went wrong; with --progress json, the last line alone."""
+    verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
+    """Say what each stage took, and what the library notes on its way."""
     traceback: bool = False
     """Show where an error came from, for bug reports."""
 
@@ -311,6 +315,19 @@ class Doctor:
             raise SystemExit(1)
 
 
+@dataclass(frozen=True)
+class Blender:
+    """The extension for Blender 4.2 and later, as the zip that its preferences install from disk."""
+
+    zip: Annotated[Path | None, tyro.conf.arg(metavar="[PATH]")] = None
+    """Where to write it; vid2three-blender-VERSION.zip in this folder unless a path follows."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        package = importlib.import_module("vid2three.blender.package")
+        print(package.save_zip(self.zip or Path(package.default_name())))
+
+
 COMMANDS: dict[str, Any] = {
     "make": Make,
     "generate": Generate,
@@ -321,28 +338,43 @@ COMMANDS: dict[str, Any] = {
     "view": View,
     "train": Train,
     "doctor": Doctor,
+    "blender": Blender,
 }
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command. Exits with 2 and one sentence for a user's mistake; a bug keeps its traceback."""
+    """Run a command. Exits with 2 and one sentence for a user's mistake; a bug keeps its traceback.
+
+    Ctrl-C or SIGTERM exits with 128 and the signal's number, and a sentence that says how to go on.
+    """
     argv = sys.argv[1:] if argv is None else argv
+    if argv == ["--version"]:
+        print(f"vid2three {vid2three.__version__}")
+        return
     show_traceback = "--traceback" in argv
+    report = (
+        reporter("json") if _wants_json(argv) else reporter("none")
+    )  # for what goes wrong before the options are known
     try:
         command = parse(argv)
-        _set_threads(command.options.threads)
-        with _reporter(command.options.progress) as report:
+        options = command.options
+        _set_threads(options.threads)
+        _set_logging(options)
+        report = reporter(options.progress, quiet=options.quiet, verbose=options.verbose)
+        with stoppable(report), report:
             command.run(report)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as stop:
+        report.fail(stopped(argv))
+        raise SystemExit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except Exception as error:
         if show_traceback or not is_users_mistake(error):
+            if _wants_json(argv):
+                report.fail(f"{type(error).__name__}: {sentence(error)} This is a bug of vid2three.")
             raise
-        print(f"vid2three: {sentence(error)}", file=sys.stderr)
+        report.fail(f"vid2three: {sentence(error)}")
         raise SystemExit(2) from None
 
 
@@ -353,6 +385,9 @@ def parse(argv: list[str]) -> Any:
         argv = [_long(word) for word in argv]
     if name == "export":  # its file stood behind -o before it could be the second word
         argv = [word for word in argv if word not in ("-o", "--output")]
+    if name == "blender":  # --zip may go without its path
+        follows = [*argv[1:], "-"]
+        argv = [word for word, after in zip(argv, follows) if word != "--zip" or not after.startswith("-")]
     choices = []
     for key, command in COMMANDS.items():
         default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP
@@ -408,93 +443,15 @@ def _set_threads(threads: int | None) -> None:
         os.environ[variable] = str(threads)
 
 
-class Reporter:
-    """Says nothing while a walk goes on, and what came of it at the end."""
-
-    def __enter__(self) -> Reporter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
-        for note in info.get("notes", ()):
-            print(f"Note: {note}", file=sys.stderr)
-
-    def finish(self, run: Run) -> None:
-        print(summary(run))
+def _set_logging(options: Options) -> None:
+    level = logging.ERROR if options.quiet else logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
+    for package in ("generator", "recon", "vid2three"):
+        logging.getLogger(package).setLevel(level)
 
 
-class JsonReporter(Reporter):
-    """Prints a line of JSON for every step, and one for the result."""
-
-    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
-        print(json.dumps({"stage": stage, "step": step, "total": total, **info}), flush=True)
-
-    def finish(self, run: Run) -> None:
-        keys = ("timings", "scores", "files")
-        print(json.dumps({"stage": "done", "folder": str(run.folder), **{key: run.manifest[key] for key in keys}}))
-
-
-class BarReporter(Reporter):
-    """Draws one bar a stage on the terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars = Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> Reporter:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
-        for note in info.get("notes", ()):
-            self._bars.console.print(f"Note: {note}", markup=False)
-        if stage == "prompt":
-            return
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
-        note = (
-            "done before" if info.get("skipped") else f"{info['psnr']:.1f} dB" if "psnr" in info else info.get("doing")
-        )
-        if "seconds" in info:  # the end of a stage: keep the total that it counted in
-            total = self._bars.tasks[self._tasks[stage]].total or total
-            step = total
-        self._bars.update(self._tasks[stage], completed=step, total=total)
-        if note is not None:
-            self._bars.update(self._tasks[stage], note=note)
-
-    def finish(self, run: Run) -> None:
-        self._bars.stop()
-        print(summary(run))
-
-
-SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "viewer.html", "report.html")
-
-
-def summary(run: Run) -> str:
-    """Return what came of a run: its files, and what they cost."""
-    timings, files = run.manifest["timings"], run.manifest["files"]
-    shown = [name for name in SUMMARY if name in files]
-    stages = ", ".join(f"{name} {timings[name]:.1f} s" for name in run.manifest["stages"])
-    peak = f", peak memory {timings['peak_memory_mb']} MiB" if timings["peak_memory_mb"] else ""
-    folder = os.fsencode(run.folder).decode("utf-8", "replace")
-    lines = [f"{folder}/", *(f"  {name:<14} {files[name]['bytes'] / 1024:9,.0f} KiB" for name in shown)]
-    return "\n".join([*lines, f"  {stages}; {timings['total']:.1f} s in all{peak}"])
-
-
-def _reporter(kind: str) -> Reporter:
-    if kind == "auto":
-        kind = "bar" if sys.stderr.isatty() else "none"
-    make: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": Reporter}
-    return make[kind]()
+def _wants_json(argv: list[str]) -> bool:
+    return "--progress=json" in argv or "--progress json" in " ".join(argv)
 
 
 if __name__ == "__main__":

@@ -126,8 +126,10 @@ def _weights() -> Finding:
 def _blender() -> Finding:
     path = shutil.which("blender")
     if path is None:
-        return Finding("Blender", "absent", "not on the PATH; mesh.glb opens there by File > Import > glTF 2.0")
-    return Finding("Blender", "ok", f"{_first_line([path, '--version'])}; File > Import > glTF 2.0 opens mesh.glb")
+        return Finding("Blender", "absent", "not on the PATH; `vid2three blender --zip` writes its extension")
+    return Finding(
+        "Blender", "ok", f"{_first_line([path, '--version'])}; `vid2three blender --zip` writes its extension"
+    )
 
 
 def _ffmpeg() -> Finding:
