@@ -53,7 +53,7 @@ def load(path: Path) -> SplatFile:
     return SplatFile(
         means=columns("x", "y", "z"),
         scales=np.exp(np.clip(columns("scale_0", "scale_1", "scale_2"), -80, 80)),
-        quats=np.where(lengths > 0, quats / np.maximum(lengths, 1e-30), np.float32([1, 0, 0, 0])),
+        quats=np.where(lengths > 0, quats / np.maximum(lengths, 1e-30), np.array([1, 0, 0, 0], np.float32)),
         opacities=1 / (1 + np.exp(-logits)),
         colors=np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4),
     )
