@@ -11,6 +11,7 @@ COMMANDS = (
     "make",
     "generate",
     "reconstruct",
+    "remake",
     "export",
     "info",
     "view",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vid2three.config import ExportConfig, InputConfig, MakeConfig, ReconstructConfig, load_config
     from vid2three.evaluate import evaluate
     from vid2three.pipeline import export, generate, make, reconstruct, train
+    from vid2three.remake import remake
     from vid2three.run import Run, load_run
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ _MODULE_OF = {
     "export": "pipeline",
     "train": "pipeline",
     "evaluate": "evaluate",
+    "remake": "remake",
     "Run": "run",
     "load_run": "run",
     "MakeConfig": "config",
@@ -46,6 +48,7 @@ __all__ = [
     "load_run",
     "make",
     "reconstruct",
+    "remake",
     "train",
 ]
 

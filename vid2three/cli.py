@@ -137,6 +137,22 @@ class Generate:
 
 
 @dataclass(frozen=True)
+class Remake:
+    """An asset again from its asset.json alone, and whether every file comes out the same."""
+
+    asset: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|FILE")]
+    """asset.json, or the run folder that holds it."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """New run folder."""
+    force: bool = False
+    """Go on with other weights than those that made it."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        report.finish(vid2three.remake(self.asset, self.output, force=self.force, progress=report))
+
+
+@dataclass(frozen=True)
 class Reconstruct:
     """A video, photos, or pictures with known cameras to 3D asset: splats, mesh, preview, turntable."""
 
@@ -332,6 +348,7 @@ COMMANDS: dict[str, Any] = {
     "make": Make,
     "generate": Generate,
     "reconstruct": Reconstruct,
+    "remake": Remake,
     "evaluate": Evaluate,
     "export": Export,
     "info": Info,
