@@ -202,15 +202,23 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in for vid2three's program is a shell script")
-def test_the_panel_makes_cancels_goes_on_and_makes_a_row(blender_python, root, tmp_path):
+@pytest.fixture
+def program(root, tmp_path) -> Path:
+    """The real vid2three, as a program with settings that take little time."""
+    if os.name == "nt":
+        pytest.skip("it is a shell script")
     (tmp_path / "tiny.yaml").write_text(TINY)
-    program = tmp_path / "vid2three"  # the real one, with settings that take little time
+    program = tmp_path / "bin" / "vid2three"
+    program.parent.mkdir()
     program.write_text(
         f'#!/bin/sh\n[ "$1" = --version ] || set -- "$@" --config "{tmp_path}/tiny.yaml"\n'
         f'PYTHONPATH="{root}" exec "{sys.executable}" -m vid2three.cli "$@"\n'
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def test_the_panel_makes_cancels_goes_on_and_makes_a_row(blender_python, program, tmp_path):
     told = in_blender(blender_python, "blender_make_script.py", tmp_path, program)
 
     assert "not on the PATH" in told["no_program"] or "does not answer" in told["no_program"]
@@ -240,3 +248,20 @@ def test_the_panel_makes_cancels_goes_on_and_makes_a_row(blender_python, root, t
     assert right[0] - left[1] == pytest.approx(0.25 * (left[1] - left[0]), rel=0.01)
     assert not is_alive(told["running"])
     assert told["left"] == [False, False]
+
+
+def test_the_headless_script_goes_from_a_prompt_to_a_blend_file_and_a_picture(blender_python, program, root, tmp_path):
+    archive = save_zip(tmp_path / "vid2three.zip")
+    words = [blender_python, str(root / "docs" / "blender_headless.py"), "--", "a red mug", str(tmp_path / "mug.blend")]
+    words += ["--extension", str(archive), "--program", str(program), "--size", "96", "--samples", "8"]
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path / "blender")}
+    result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert (tmp_path / "mug.blend").read_bytes()[:4] in (b"BLEN", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08\x00")
+    seen = picture(tmp_path / "mug.png")
+    assert seen.shape == (96, 96, 4)
+    (view,) = (tmp_path / "vid2three").glob("a-red-mug-*/views/002.png")
+    clip = np.asarray(Image.open(view).resize((96, 96), Image.Resampling.BOX)).astype(float)
+    assert iou(seen, clip) > 0.85  # a tiny fit
+    solid = seen[seen[..., 3] > 200]
+    assert (solid[:, 0] - solid[:, 1:3].max(axis=1) > 40).mean() > 0.4  # red, as asked

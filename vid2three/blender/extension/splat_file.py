@@ -69,19 +69,15 @@ def _table(path: Path) -> np.ndarray:
             raise ValueError(f"{path} is no binary little-endian PLY.")
         elements = [line for line in lines if line[0:1] == ["element"]]
         properties = [line[1:] for line in lines if line[0:1] == ["property"]]
-        if (
-            len(elements) != 1
-            or elements[0][1:2] != ["vertex"]
-            or not elements[0][2:3][0:1]
-            or not elements[0][2].isdigit()
-        ):
+        words = elements[0] if len(elements) == 1 else []
+        if len(words) != 3 or words[1] != "vertex" or not words[2].isdigit():
             raise ValueError(f"{path} is no PLY of splats: it must hold vertices and nothing else.")
         if any(len(entry) != 2 or entry[0] not in TYPES for entry in properties):
             raise ValueError(f"{path} is no PLY of splats: its vertices hold lists or unknown types.")
         if len({entry[1] for entry in properties}) != len(properties) or not properties:
             raise ValueError(f"{path} is no PLY of splats: a column stands in it twice, or none does.")
         kind = np.dtype([(name, f"<{TYPES[word]}") for word, name in properties])
-        count, start = int(elements[0][2]), end + len(b"end_header\n")
+        count, start = int(words[2]), end + len(b"end_header\n")
         if start + count * kind.itemsize > path.stat().st_size:
             raise ValueError(f"{path} is shorter than its header says; let vid2three make it again.")
         file.seek(start)

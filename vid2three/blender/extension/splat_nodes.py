@@ -54,7 +54,8 @@ def _group(material: bpy.types.Material) -> bpy.types.NodeTree:
 
 def _material() -> bpy.types.Material:
     material = bpy.data.materials.new(NAME)
-    material.use_nodes = True
+    if bpy.app.version < (5, 0, 0):  # later it always has nodes
+        material.use_nodes = True
     material.surface_render_method = "DITHERED"  # sorts by pixels, however many splats there are
     tree = material.node_tree
     tree.nodes.clear()

@@ -98,11 +98,16 @@ def tick() -> float | None:
 
 def _start(task: Task) -> None:
     status.task, status.message, status.share = task, "Starting", 0.0
+    parent = task.folder.parent
     try:
-        task.folder.parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _end(f"{parent} cannot be made ({error.strerror}); choose another Folder.")
+        return
+    try:
         status.job = Job(task.command)
     except OSError as error:
-        _end(f"{task.title}: {error}")
+        _end(f"{task.command[0]} does not start ({error.strerror}); choose vid2three's program in the preferences.")
 
 
 def _take(told: dict) -> None:
