@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -47,14 +48,29 @@ def test_python_uses_names_that_exist(readme):
     assert used <= set(vid2three.__all__)
 
 
-def test_every_link_leads_somewhere(readme, root):
-    targets = [t for t in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in t]
-    assert targets
-    assert [target for target in targets if not (root / target).exists()] == []
-
-
 def test_ci_finds_the_test_command(readme):
     marked = re.findall(r"<!-- test -->\n```sh\n(.*?)\n```", readme, re.DOTALL)
     assert len(marked) == 1
     assert "-m pytest" in marked[0]
     assert "venv" in marked[0]
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """Return the files and the headings that a page links to, but for the web."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    targets = (target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target)
+    parts = [target.partition("#") for target in targets]
+    return [((page.parent / name).resolve() if name else page, heading) for name, _, heading in parts]
+
+
+def test_every_link_leads_somewhere_and_every_page_is_linked(root):
+    pages = [(root / "README.md").resolve(), *(page.resolve() for page in sorted((root / "docs").glob("*.md")))]
+    reached = set()
+    for page in pages:
+        for file, heading in links(page):
+            assert file.exists(), f"{page.name} links to {file}"
+            reached.add(file)
+            if heading:
+                titles = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
+                assert heading in {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+    assert set(pages[1:]) <= reached
