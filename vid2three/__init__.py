@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vid2three.config import ExportConfig, InputConfig, MakeConfig, ReconstructConfig, load_config
+    from vid2three.config import ExportConfig, GenerateConfig, InputConfig, MakeConfig, ReconstructConfig, load_config
     from vid2three.evaluate import evaluate
     from vid2three.pipeline import export, generate, make, reconstruct, train
     from vid2three.remake import remake
@@ -32,11 +32,13 @@ _MODULE_OF = {
     "MakeConfig": "config",
     "ReconstructConfig": "config",
     "ExportConfig": "config",
+    "GenerateConfig": "config",
     "InputConfig": "config",
     "load_config": "config",
 }
 __all__ = [
     "ExportConfig",
+    "GenerateConfig",
     "InputConfig",
     "MakeConfig",
     "ReconstructConfig",
