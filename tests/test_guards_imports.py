@@ -79,7 +79,8 @@ def test_canary_foreign_sibling_gives_a_clear_error(root, tmp_path, name):
 
 
 def test_public_names_are_all_there(root):
-    code = "import vid2three as v\nprint([n for n in v.__all__ if getattr(v, n).__module__.split('.')[0] not in ('vid2three', 'generator')])"
+    foreign = "[n for n in v.__all__ if getattr(v, n).__module__.split('.')[0] not in ('vid2three', 'generator')]"
+    code = f"import vid2three as v\nprint({foreign})"
     result = run_python(code, root, root)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "[]"
