@@ -18,6 +18,7 @@ from generator.config import GenerateConfig
 from recon.config import FitConfig, MeshConfig, NerfConfig, PosesConfig
 
 Config = TypeVar("Config")
+MOST_BYTES = 2**18  # of a settings file
 MOST_PIXELS = 1.5e8  # of all chosen frames; about 2 GB as numbers
 ALWAYS = ("mesh.glb", "splats.ply")  # files of every run
 USD_ENDINGS = (".usd", ".usda", ".usdc", ".usdz")
@@ -273,10 +274,17 @@ def _overlaid(default: Config, values: Mapping[str, Any], source: str) -> Config
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no config file {path}.")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes: more than settings need.")
     try:
-        values = yaml.safe_load(path.read_text())
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ValueError(f"{path.name} repeats a part by '*name'; write it out.")  # a few lines can stand for 10^9
+        values = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not YAML: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deeply for settings.") from None
     if not isinstance(values or {}, Mapping):
         raise ValueError(f"{path.name} must hold sections such as 'fit:', not {type(values).__name__}.")
     return values or {}
