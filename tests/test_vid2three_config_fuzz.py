@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PRESETS = [path.read_text("utf-8") for path in sorted((ROOT / "configs").glob("*.yaml"))]
 CONFIGS = st.sampled_from([MakeConfig(), ReconstructConfig(), TrainConfig()])
 QUICK = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=20)
 WORDS = sorted({word for text in PRESETS for word in yaml.safe_load(text) or {}}) + ["generate", "fit", "seed", "vae"]
 VALUES = st.recursive(
     SCALARS,

@@ -143,7 +143,7 @@ def test_ctrl_c_ends_the_child_and_the_same_command_goes_on_from_its_checkpoint(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "The same command goes on from here" in said
+    assert "the same command goes on from there: vid2three reconstruct" in said
     (call,) = calls(stand_in)
     assert not _is_alive(call["pid"])
 
