@@ -138,7 +138,7 @@ def test_ctrl_c_ends_the_child_and_the_same_command_goes_on_from_its_checkpoint(
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
         event = json.loads(line)
-        if event["stage"] == "fit" and event["step"] >= 11:
+        if event.get("stage") == "fit" and event["step"] >= 11:
             break
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -154,7 +154,9 @@ def test_ctrl_c_ends_the_child_and_the_same_command_goes_on_from_its_checkpoint(
     left = int(words_after(words, "--max-num-iterations"))
     assert 0 < left < 60
     assert words_after(words, "--load-dir").endswith("nerfstudio_models")
-    steps = [e["step"] for e in map(json.loads, again.stdout.splitlines()) if e["stage"] == "fit" and e["total"] == 60]
+    steps = [
+        e["step"] for e in map(json.loads, again.stdout.splitlines()) if e.get("stage") == "fit" and e["total"] == 60
+    ]
     assert steps[0] == 60 - left
 
 
