@@ -33,6 +33,7 @@ from .grammar import (
     make_scene,
     sample_attributes,
 )
+from .layers import conv_tower
 from .sample import Guide, make_condition, sample_latents
 from .text import TextEncoder
 from .vae import SPACE, TIME, VideoAutoencoder
@@ -60,13 +61,8 @@ class Judge(nn.Module):
 
     def __init__(self, width: int = 24):
         super().__init__()
-        layers, inputs = [], 3
-        for outputs in (width, 2 * width, 3 * width, 4 * width):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-            layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-            inputs = outputs
-        self.features = nn.Sequential(*layers)
-        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * inputs, 192), nn.SiLU())
+        self.features = conv_tower(3, width)
+        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * 4 * width, 192), nn.SiLU())
         self.heads = nn.ModuleDict({name: nn.Linear(384, len(values)) for name, values in VALUES.items()})
 
     def forward(self, views: Float[Tensor, "b 4 3 96 96"]) -> dict[str, Float[Tensor, "b _"]]:

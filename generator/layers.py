@@ -123,3 +123,13 @@ class Block(nn.Module):
         if self.text_attention is not None and self.norm_text is not None:
             x = x + self.text_attention(self.norm_text(x), text, text_mask)
         return x + gate_m[:, None] * self.mlp(modulate(self.norm_mlp(x), shift_m, scale_m))
+
+
+def conv_tower(inputs: int, width: int) -> nn.Sequential:
+    """Return convolutions that take pictures [b, inputs, h, w] to [b, 4 width, h/16, w/16]."""
+    layers: list[nn.Module] = []
+    for outputs in (width, 2 * width, 3 * width, 4 * width):
+        layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        inputs = outputs
+    return nn.Sequential(*layers)

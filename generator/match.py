@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from .corpus import Corpus
 from .data import make_clip, read_samples, sample_orbit, shard_paths
 from .flow import noise_like
+from .layers import conv_tower
 from .text import WIDTH, TextEncoder, load_text_encoder
 from .weights import FOLDER
 
@@ -43,13 +44,8 @@ class Matcher(nn.Module):
 
     def __init__(self, width: int = 32):
         super().__init__()
-        layers, inputs = [], 3
-        for outputs in (width, 2 * width, 3 * width, 4 * width):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-            layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
-            inputs = outputs
-        self.features = nn.Sequential(*layers)
-        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * inputs, 256), nn.SiLU())
+        self.features = conv_tower(3, width)
+        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * 4 * width, 256), nn.SiLU())
         self.to_joint = nn.Linear(512, JOINT)
         self.text = nn.Sequential(nn.Linear(2 * WIDTH, 384), nn.SiLU(), nn.Dropout(0.1), nn.Linear(384, JOINT))
         self.log_scale = nn.Parameter(torch.tensor(np.log(14.0)))  # 1 / 0.07, as in CLIP

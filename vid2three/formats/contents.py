@@ -32,7 +32,7 @@ MALFORMED = (
     AttributeError,
     EOFError,
     LookupError,
-    NotImplementedError,
+    NotImplementedError,  # Python's zipfile: a member packed by a method that it does not know
     RecursionError,
     TypeError,
     ValueError,
