@@ -25,7 +25,7 @@ OWNERS = {
     "ray": ("generator/workers.py",),
     "rich": ("vid2three/reporters.py",),
     "transformers": ("generator/text.py", "recon/poses/learned.py"),
-    "tyro": ("vid2three/cli.py",),
+    "tyro": ("vid2three/cli.py", *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "shared", "tools"))),
     "yaml": ("vid2three/config.py",),
     "zstandard": ("vid2three/formats/spz.py",),
     # Blender runs these, in its own Python; nothing else of ours imports them.

@@ -1,0 +1,137 @@
+"""Commands that make assets."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import vid2three
+from generator.config import GenerateConfig
+from vid2three.config import MakeConfig, ReconstructConfig
+from vid2three.reporters import Reporter
+
+from .shared import EnvFolder, Flat, Options, Output, Presets, Prompt
+
+
+@dataclass(frozen=True)
+class Make:
+    """Prompt to 3D asset: clip, splats, mesh, preview, turntable."""
+
+    prompt: Prompt
+    """What to make, such as "a red mug with a blue handle"."""
+    output: Output = None
+    """Run folder; named after the prompt unless given. An unfinished run goes on."""
+    seed: int = 0
+    """Another seed, another take on the same prompt."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    nerfstudio_env: EnvFolder = None
+    """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[MakeConfig, Flat] = field(default_factory=MakeConfig)
+
+    def run(self, report: Reporter) -> None:
+        made = vid2three.make(
+            self.prompt,
+            self.output,
+            self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            nerfstudio_env=self.nerfstudio_env,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Prompt to orbit clip: video, frames with alpha and depth, cameras."""
+
+    prompt: Prompt
+    """What to make, such as "a red mug with a blue handle"."""
+    output: Output = None
+    """Run folder; named after the prompt unless given."""
+    seed: int = 0
+    """Another seed, another take on the same prompt."""
+    overwrite: bool = False
+    """Replace another run in that folder."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[GenerateConfig, Flat] = field(default_factory=GenerateConfig)
+
+    def run(self, report: Reporter) -> None:
+        made = vid2three.generate(
+            self.prompt,
+            self.output,
+            self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Remake:
+    """An asset again from its asset.json alone, and whether every file comes out the same."""
+
+    asset: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|FILE")]
+    """asset.json, or the run folder that holds it."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """New run folder."""
+    force: bool = False
+    """Go on with other weights than those that made it."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        report.finish(vid2three.remake(self.asset, self.output, force=self.force, progress=report))
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """A video, photos, or pictures with known cameras to 3D asset: splats, mesh, preview, turntable."""
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """Video that goes around a subject (mp4, mov, webm, gif, avi, mkv), folder of photos, folder with a transforms.json
+    (NeRF, instant-ngp, nerfstudio) or the path of such a file."""
+    output: Output = None
+    """Run folder; named after the source unless given."""
+    seed: int = 0
+    """Seed of the optimisation."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    masks: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Masks of your own for a video or photos, one a frame, white where the subject is."""
+    no_mask: bool = False
+    """Keep the background; the same as --input.background keep."""
+    force: bool = False
+    """Go on with cameras that are not to be believed."""
+    nerfstudio_env: EnvFolder = None
+    """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    settings: Annotated[ReconstructConfig, Flat] = field(default_factory=ReconstructConfig)
+
+    def run(self, report: Reporter) -> None:
+        if self.no_mask and self.masks is not None:
+            raise ValueError("--masks and --no-mask exclude each other; leave one of them out.")
+        settings = self.settings
+        if self.no_mask:
+            settings = dataclasses.replace(settings, input=dataclasses.replace(settings.input, background="keep"))
+        made = vid2three.reconstruct(
+            self.source,
+            self.output,
+            settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            masks=self.masks,
+            force=self.force,
+            nerfstudio_env=self.nerfstudio_env,
+            progress=report,
+        )
+        report.finish(made)
