@@ -81,9 +81,9 @@ def test_unpacked_wheel_finds_its_presets(wheel, tmp_path):
 
 
 def declared(root: Path) -> set[str]:
-    """Return the distributions that pyproject.toml asks for, always or by an extra of the user's."""
+    """Return the distributions that pyproject.toml asks for, always or by an extra that gives a user something."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = [lines for name, lines in project["optional-dependencies"].items() if name != "dev"]
+    extras = [lines for name, lines in project["optional-dependencies"].items() if name not in ("dev", "docs")]
     return _names([line for lines in (project["dependencies"], *extras) for line in lines])
 
 
