@@ -11,7 +11,6 @@ DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS)]
 
 import generated  # noqa: E402
-
 import vid2three  # noqa: E402
 
 project = "vid2three"

@@ -46,6 +46,18 @@ def test_canary_a_page_without_a_place_is_named(tmp_path):
     assert "docs/twice.md stands 2 times" in twice
 
 
+def test_pictures_are_used_made_by_a_script_and_light(root):
+    pictures = sorted((root / "docs/pictures").iterdir())
+    text = "".join(page.read_text("utf-8") for page in (root / "docs").glob("*.md"))
+    scripts = "".join(script.read_text("utf-8") for script in (root / "docs").glob("*.py"))
+    assert len(pictures) >= 10
+    for picture in pictures:
+        assert f"(pictures/{picture.name})" in text, f"no page shows {picture.name}"
+        assert f'"{picture.stem}"' in scripts or f'"{picture.name}"' in scripts, f"no script makes {picture.name}"
+        assert picture.stat().st_size < 200_000, picture.name
+    assert sum(picture.stat().st_size for picture in pictures) < 1_200_000
+
+
 class Html(HTMLParser):
     """What a page refers to and what in it can be referred to."""
 
