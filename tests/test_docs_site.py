@@ -1,6 +1,9 @@
 """The documentation as a site: it builds without a warning, whole, and every page has a place in the navigation."""
 
+import contextlib
+import io
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,8 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from vid2three import cli
+
 SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
 BUILT_BY_SPHINX = {"genindex", "search"}  # pages of its own
+FOR_USERS = ("quickstart", "concepts", "your-own-video", "troubleshooting")  # pages that name no other program's flags
 
 
 def placed(index: str) -> list[str]:
@@ -56,6 +62,43 @@ def test_pictures_are_used_made_by_a_script_and_light(root):
         assert f'"{picture.stem}"' in scripts or f'"{picture.name}"' in scripts, f"no script makes {picture.name}"
         assert picture.stat().st_size < 200_000, picture.name
     assert sum(picture.stat().st_size for picture in pictures) < 1_200_000
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """What each command's --help prints."""
+    found = {}
+    for name in cli.COMMANDS:
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+            cli.parse([name, "--help"])
+        found[name] = shown.getvalue()
+    return found
+
+
+def flags(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", text))
+
+
+@pytest.mark.parametrize("page", ["quickstart", "concepts", "your-own-video", "train", "formats", "blender"])
+def test_commands_of_a_page_parse(root, page):
+    text = (root / f"docs/{page}.md").read_text("utf-8")
+    lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).splitlines()
+    asked = [shlex.split(line, comments=True) for line in lines if line.startswith("vid2three ")]
+    for words in asked:
+        cli.parse([word for word in words[1:] if word != "..."])
+    assert asked or page == "formats"
+
+
+def test_flags_that_pages_name_exist(root, helps):
+    known = flags(" ".join(helps.values())) | set(cli.SHORT)
+    for page in FOR_USERS:
+        code = re.findall(r"`[^`]+`", (root / f"docs/{page}.md").read_text("utf-8"))
+        assert flags(" ".join(code)) - known == set(), page
+
+
+def test_canary_a_flag_that_there_is_not_is_found(helps):
+    assert flags("`--seed 1`, `--sede 1`, `-o x`") - flags(helps["make"]) == {"--sede"}
 
 
 class Html(HTMLParser):
@@ -150,9 +193,8 @@ def test_nothing_is_loaded_from_elsewhere(site, pages):
 
 
 @pytest.mark.slow
-def test_commands_settings_and_names_come_from_the_code(site):
+def test_commands_settings_and_names_come_from_the_code(site, helps):
     import vid2three
-    from vid2three import cli
     from vid2three.config import SECTIONS
 
     commands, settings, names = (
@@ -161,6 +203,8 @@ def test_commands_settings_and_names_come_from_the_code(site):
     assert set(cli.COMMANDS) <= commands.ids
     assert set(SECTIONS) <= settings.ids
     assert {f"vid2three.{name}" for name in vid2three.__all__} <= names.ids
+    shown = flags(re.sub(r"<[^>]+>", "", (site / "cli.html").read_text("utf-8")))
+    assert flags(" ".join(helps.values())) - shown == set()
     assert "--generate.steps" in (site / "settings.html").read_text("utf-8")
 
 
