@@ -93,7 +93,9 @@ def _section(name: str, config: type) -> str:
     lines = [f"| | {' | '.join(f'`{walk}`' for walk in walks)} | |", f"|---|{'---|' * len(walks)}---|"]
     for entry in dataclasses.fields(config):
         cells = [_values([getattr(settings, entry.name) for settings in values[walk]]) for walk in walks]
-        lines.append(f"| `--{name}.{entry.name.replace('_', '-')}` | {' | '.join(cells)} | {meanings[entry.name]} |")
+        off = "no-" if entry.default is True else ""  # what is on has a flag that turns it off
+        flag = f"--{name}.{off}{entry.name.replace('_', '-')}"
+        lines.append(f"| `{flag}` | {' | '.join(cells)} | {meanings[entry.name]} |")
     return f"## {name}\n\n{_line(config.__doc__ or '')}\n\n" + "\n".join(lines)
 
 
@@ -101,7 +103,7 @@ def _values(of_presets: list) -> str:
     """The standard's value, and those of the other presets where they differ."""
     usual = of_presets[WALK_PRESETS.index("standard")]
     others = [f"{name} {_shown(value)}" for name, value in zip(WALK_PRESETS, of_presets) if value != usual]
-    return ", ".join([_shown(usual), *others])
+    return _shown(usual) + (f" ({', '.join(others)})" if others else "")
 
 
 def _shown(value: object) -> str:
