@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vid2three.pipeline import export, generate, make, reconstruct, train
     from vid2three.remake import remake
     from vid2three.run import Run, load_run
+    from vid2three.views_export import export_views
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ _MODULE_OF = {
     "train": "pipeline",
     "evaluate": "evaluate",
     "remake": "remake",
+    "export_views": "views_export",
     "Run": "run",
     "load_run": "run",
     "MakeConfig": "config",
@@ -45,6 +47,7 @@ __all__ = [
     "Run",
     "evaluate",
     "export",
+    "export_views",
     "generate",
     "load_config",
     "load_run",

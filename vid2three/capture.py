@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 
 from recon.camera import Cameras
 from recon.masks import background_colors, foreground, unmixed
+from recon.poses import gauge
 from recon.views import Views
 from vid2three.config import InputConfig
+from vid2three.formats.colmap import find_model, load_colmap, model_files
 from vid2three.formats.images import depth_unit, load_depth, load_image, save_depth, save_image
 from vid2three.formats.transforms import Transforms, load_transforms, save_transforms
 from vid2three.run import StageFiles, sha256
@@ -19,19 +22,26 @@ from vid2three.undistort import straight_intrinsics, undistorted
 
 
 def has_cameras(path: Path) -> bool:
-    """Say whether a path is a transforms.json or a folder that holds one."""
-    if path.is_dir():
-        return any((path / name).is_file() for name in ("transforms.json", "transforms_train.json"))
-    return path.suffix.lower() == ".json"
+    """Say whether a path is a transforms.json, or a folder that holds one or a sparse model of COLMAP."""
+    return (path.suffix.lower() == ".json" and not path.is_dir()) or _has_transforms(path) or is_colmap(path)
+
+
+def is_colmap(path: Path) -> bool:
+    """Say whether a path is a folder with a sparse model of COLMAP, and no transforms.json."""
+    return path.is_dir() and not _has_transforms(path) and find_model(path) is not None
+
+
+def _has_transforms(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("transforms.json", "transforms_train.json"))
 
 
 def load_views(path: Path) -> Views:
     """Read pictures with cameras, take the lens's distortion out, and check all of it.
 
-    `path` is a transforms.json or a folder that holds one. Pictures with transparency give alphas. Raises ValueError or
-    FileNotFoundError that names the file and the cure.
+    `path` is a transforms.json, or a folder that holds one or a sparse model of COLMAP. Pictures with transparency give
+    alphas. Raises ValueError or FileNotFoundError that names the file and the cure.
     """
-    transforms = load_transforms(path)
+    transforms = _load(path)
     pictures, K = _straight_pictures(transforms)
     alphas = None
     if any(picture.shape[2] == 4 for picture in pictures):
@@ -44,7 +54,7 @@ def load_views(path: Path) -> Views:
         maps = [load_depth(file, transforms.depth_unit) for file in transforms.depths]
         depths = torch.from_numpy(np.stack(maps))
     cameras = transforms.cameras
-    return Views(images, alphas, depths, Cameras(K, cameras.w2c, cameras.height, cameras.width))
+    return Views(images, alphas, depths, Cameras(K, cameras.w2c, cameras.height, cameras.width), transforms.points)
 
 
 def cut_out(views: Views, config: InputConfig) -> Views:
@@ -82,11 +92,34 @@ def save_views(files: StageFiles, views: Views, frame: str) -> None:
 
 
 def digest(path: Path) -> str:
-    """Return one SHA-256 over a transforms.json and all the files it names."""
-    transforms = load_transforms(path)
-    json_file = path if path.is_file() else next(path.glob("transforms*.json"))
-    parts = [sha256(file) for file in (json_file, *transforms.images, *transforms.depths)]
+    """Return one SHA-256 over the files of the cameras and all the pictures they name."""
+    transforms = _load(path)
+    if is_colmap(path):
+        told_by = model_files(path)
+    else:
+        told_by = [path if path.is_file() else next(path.glob("transforms*.json"))]
+    parts = [sha256(file) for file in (*told_by, *transforms.images, *transforms.depths)]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def settled(views: Views) -> tuple[Views, np.ndarray]:
+    """Return views whose world stands upright around the subject (recon.poses.gauge), and how the old one came there.
+
+    The second is [4,4]: a turn, a scale and a shift, for points of the world that the views came in.
+    """
+    everyone = torch.ones(len(views), dtype=torch.bool)
+    cameras, points = gauge.settle(views.cameras, everyone, views.images, views.alphas, views.points)
+    before, after = views.cameras.c2w.double(), cameras.c2w.double()
+    turn = after[0, :3, :3] @ before[0, :3, :3].T
+    spread = [(c2w[:, :3, 3] - c2w[:, :3, 3].mean(0)).norm() for c2w in (before, after)]
+    matrix = torch.eye(4, dtype=torch.float64)
+    matrix[:3, :3] = turn * (spread[1] / spread[0])
+    matrix[:3, 3] = after[0, :3, 3] - matrix[:3, :3] @ before[0, :3, 3]
+    return replace(views, cameras=cameras, points=points), matrix.numpy()
+
+
+def _load(path: Path) -> Transforms:
+    return load_colmap(path) if is_colmap(path) else load_transforms(path)
 
 
 def _straight_pictures(transforms: Transforms) -> tuple[list[np.ndarray], torch.Tensor]:

@@ -47,6 +47,7 @@ COMMANDS: dict[str, Any] = {
     "remake": commands.Remake,
     "evaluate": commands.Evaluate,
     "export": commands.Export,
+    "export-views": commands.ExportViews,
     "info": commands.Info,
     "view": commands.View,
     "train": commands.Train,

@@ -27,6 +27,8 @@ EXPORTS = {
     "splats": (".glb", ".sog", ".splat", ".spz", *USD_ENDINGS),
 }  # further files of a run; a test holds them against the formats there are
 Pivot = Literal["keep", "base", "centre"]
+Layout = Literal["colmap", "colmap-text", "nerfstudio"]  # of views for other programs
+Background = Literal["keep", "white", "black"]
 Up = Literal["z", "y", "y-down"]  # the axis of a file that points up; y-down: up is -y, as splat viewers expect it
 
 

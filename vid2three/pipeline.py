@@ -14,7 +14,7 @@ from typing import Any
 from generator.config import GenerateConfig, TrainConfig
 from vid2three import footage_stages as footage
 from vid2three import stages
-from vid2three.capture import digest, has_cameras, load_views
+from vid2three.capture import cut_out, digest, has_cameras, is_colmap, load_views, settled
 from vid2three.config import MakeConfig, ReconstructConfig, check_input
 from vid2three.convert import export, exports
 from vid2three.nerfstudio import stages as nerfstudio
@@ -90,7 +90,8 @@ def reconstruct(
     """Make an asset from a video, from a folder of photos, or from pictures with cameras.
 
     `source` is a video file; a folder of photos of one subject, in the order of their names; a folder with a
-    transforms.json, or such a file. `masks` is a folder with a mask for each frame of a video or photo. Cameras that
+    transforms.json, or such a file; a folder with pictures and a sparse model of COLMAP, whose world is turned upright
+    around the subject. `masks` is a folder with a mask for each frame of a video or photo. Cameras that
     were estimated and are not to be believed raise ValueError with the reasons, unless `force`. `nerfstudio_env` is the
     folder of a Python environment with nerfstudio, for the backend of that name.
     """
@@ -131,16 +132,19 @@ def _with_cameras(
     nerfstudio_env: Path | str | None,
     progress: Progress,
 ) -> Run:
-    """Reconstruct from pictures whose cameras a transforms.json tells."""
+    """Reconstruct from pictures whose cameras a transforms.json or COLMAP tells."""
     if masks is not None:
-        raise ValueError("--masks goes with a video or photos; with a transforms.json, put alpha into the pictures.")
-    views = load_views(source)
+        raise ValueError("--masks goes with a video or photos; with known cameras, put alpha into the pictures.")
+    views, world, moved = load_views(source), stages.INPUT_WORLD, {}
+    if is_colmap(source):
+        views, matrix = settled(cut_out(views, config.input))
+        world, moved = footage.WORLD, {"world_from_input": matrix.tolist()}
     environment = _environment(config, nerfstudio_env)
     name = stages.source_name(source)
     folder = Path(output) if output else Path(stages.slug(name))
     pictures = {"name": name, "sha256": digest(source)}
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
-    facts = {**stages.reconstructed_facts(name), **_backend(environment)}
+    facts = {**stages.reconstructed_facts(name, world), **moved, **_backend(environment)}
     run = open_run(folder, arguments, facts, overwrite=overwrite)
     for stage in footage.STAGES:
         run.forget(stage)

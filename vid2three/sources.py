@@ -156,7 +156,7 @@ def picture_files(folder: Path) -> tuple[Path, ...]:
         return tuple(sorted(pictures, key=_by_number))
     inside = next((sub for sub in sorted(folder.iterdir()) if sub.is_dir() and _has_pictures(sub)), None)
     heic = any(path.suffix.lower() in (".heic", ".heif", ".avif") for path in files)
-    cure = "pass a video, a folder of pictures, or one with a transforms.json."
+    cure = "pass a video, a folder of pictures, or one with a transforms.json or a model of COLMAP."
     if inside is not None:
         cure = f"did you mean {printable(inside)}?"
     elif heic:

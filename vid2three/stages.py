@@ -190,7 +190,7 @@ def views(run: Run, loaded: Views, config: InputConfig, progress: Progress) -> N
             found = _refined(found, run.manifest["seed"], progress)
         if config.match and found.alphas is None and found.depths is None and len(found) >= stereo.MIN_VIEWS:
             found = stereo.with_depths(found, lambda step, total: progress("views", step, total, {}))
-        save_views(files, found, INPUT_WORLD)
+        save_views(files, found, run.manifest["world"])
 
     settings = {"background": config.background, "match": config.match, "refine_cameras": config.refine_cameras}
     run.stage("views", {"input": run.manifest["input"]["sha256"], "settings": settings}, [], work, progress)

@@ -4,7 +4,7 @@ They read torch-free modules only; libraries come when a command runs.
 """
 
 from .assets import Generate, Make, Reconstruct, Remake
-from .files import Evaluate, Export, Info, View
+from .files import Evaluate, Export, ExportViews, Info, View
 from .shared import Options
 from .tools import Blender, Doctor, Train
 
@@ -13,6 +13,7 @@ __all__ = [
     "Doctor",
     "Evaluate",
     "Export",
+    "ExportViews",
     "Generate",
     "Info",
     "Make",

@@ -98,7 +98,7 @@ class Reconstruct:
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video that goes around a subject (mp4, mov, webm, gif, avi, mkv), folder of photos, folder with a transforms.json
-    (NeRF, instant-ngp, nerfstudio) or the path of such a file."""
+    (NeRF, instant-ngp, nerfstudio) or the path of such a file, folder with a sparse model of COLMAP."""
     output: Output = None
     """Run folder; named after the source unless given."""
     seed: int = 0

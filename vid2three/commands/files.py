@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import tyro
 
 import vid2three
-from vid2three.config import Pivot, Up
+from vid2three.config import Background, Layout, Pivot, Up
 from vid2three.reporters import Reporter
 
 from .shared import Flat, Folder, Options
@@ -55,6 +55,29 @@ class Export:
             progress=report,
         )
         print(path)
+
+
+@dataclass(frozen=True)
+class ExportViews:
+    """A run's pictures, cameras and starting points for another trainer: a model of COLMAP, or a transforms.json."""
+
+    source: Folder
+    """Run folder."""
+    output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUTPUT")]
+    """New folder."""
+    layout: Layout = "colmap"
+    """colmap: images/ and sparse/0 in binary form, which most trainers of splats read; colmap-text: as text;
+    nerfstudio: images/, transforms.json and points.ply."""
+    background: Background = "keep"
+    """What transparent pictures are laid on, for trainers that know no alpha."""
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def run(self, report: Reporter) -> None:
+        print(
+            vid2three.export_views(
+                self.source, self.output, layout=self.layout, background=self.background, progress=report
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recon.camera import Cameras, invert_rigid, opencv_to_opengl, opengl_to_opencv
 from vid2three.formats.images import DEPTH_UNIT, SUFFIXES, image_size
@@ -37,6 +38,8 @@ class Transforms:
     """World units a step of the depth maps."""
     distortion: np.ndarray
     """[N,5]: OpenCV's k1, k2, p1, p2, k3; zeros where the pictures are free of distortion."""
+    points: Tensor | None = None
+    """[P,3] sparse points of the scene, where the source knows them."""
 
 
 def load_transforms(path: Path) -> Transforms:
