@@ -13,6 +13,7 @@ COMMANDS = (
     "reconstruct",
     "remake",
     "export",
+    "export-views",
     "info",
     "view",
     "evaluate",
