@@ -37,6 +37,17 @@ class Expansion:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What words say of how a thing looks."""
+
+    said: dict[str, str]
+    """By the names of attributes."""
+    unknown: tuple[str, ...]
+    """Words that say nothing to the model."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Item:
     kind: str
     value: str
@@ -150,6 +161,20 @@ def _read(thing: Thing) -> _Reading:
     _read_adjectives(items, thing.style, reading)
     _settle_pattern_color(reading)
     return reading
+
+
+def read_look(category: str, words: list[str], now: Attributes | None = None) -> Look:
+    """Read what words say of the look of a thing of a category; `now` is how it looks already."""
+    reading = _Reading(category)
+    items = _match(words, reading)
+    _note_unknown(items, reading)
+    _read_colors(items, reading)
+    _read_adjectives(items, "", reading)
+    if now is not None and reading.pattern_colors:  # they depend on the body's
+        reading.found.setdefault("color", now.color)
+    _settle_pattern_color(reading)
+    unknown = tuple(item.text for item in items if item.kind in ("unknown", "other", "not"))
+    return Look(reading.found, unknown, _unique(reading.notes))
 
 
 def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[Attributes, list[str]]:

@@ -91,6 +91,19 @@ class GenerateConfig:
 
 
 @dataclass(frozen=True)
+class EditConfig:
+    """How an edit follows its instruction."""
+
+    steps: int = 16
+    """Steps of an edit; three evaluations of the transformer each."""
+    guidance: float = 3.0
+    """How strongly the edited asset's caption is followed; twice that in the second try, where the first shows too
+    little of it."""
+    shift: float = 3.0
+    """Spends more of the steps near noise, where colours and shapes are decided."""
+
+
+@dataclass(frozen=True)
 class PhaseConfig:
     """One phase of training."""
 

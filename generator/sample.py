@@ -116,8 +116,7 @@ def _sampled(
     picture: Float[Tensor, "4 h w"] | None = None,
 ) -> Float[Tensor, "f 5 h w"]:
     """Load the model, sample latents and decode them; `held` is a clip and which of its latents stay."""
-    path = model_path(config.model)
-    vae, dit, _ = _load(path, fingerprint(path))
+    vae, dit = load_networks(config.model)
     orbit = orbit_of(config)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
@@ -186,6 +185,12 @@ def check(config: GenerateConfig) -> None:
     if not abs(config.start_deg) <= 360:
         raise ValueError(f"The start must lie between -360 and 360 degrees, not at {config.start_deg}.")
     model_path(config.model)
+
+
+def load_networks(model: str) -> tuple[VideoAutoencoder, OrbitDiT]:
+    """Return the two networks of an embedded model or a file; kept, so that a second call costs nothing."""
+    path = model_path(model)
+    return _load(path, fingerprint(path))[:2]
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vid2three.config import ExportConfig, GenerateConfig, InputConfig, MakeConfig, ReconstructConfig, load_config
+    from vid2three.config import (
+        EditConfig,
+        ExportConfig,
+        GenerateConfig,
+        InputConfig,
+        MakeConfig,
+        ReconstructConfig,
+        load_config,
+    )
+    from vid2three.editing import edit
     from vid2three.evaluate import evaluate
     from vid2three.pipeline import export, generate, make, reconstruct, train
     from vid2three.remake import remake
@@ -26,6 +35,7 @@ _MODULE_OF = {
     "reconstruct": "pipeline",
     "export": "pipeline",
     "train": "pipeline",
+    "edit": "editing",
     "evaluate": "evaluate",
     "remake": "remake",
     "export_views": "views_export",
@@ -33,18 +43,21 @@ _MODULE_OF = {
     "load_run": "run",
     "MakeConfig": "config",
     "ReconstructConfig": "config",
+    "EditConfig": "config",
     "ExportConfig": "config",
     "GenerateConfig": "config",
     "InputConfig": "config",
     "load_config": "config",
 }
 __all__ = [
+    "EditConfig",
     "ExportConfig",
     "GenerateConfig",
     "InputConfig",
     "MakeConfig",
     "ReconstructConfig",
     "Run",
+    "edit",
     "evaluate",
     "export",
     "export_views",

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Any] = {
     "make": commands.Make,
     "generate": commands.Generate,
     "reconstruct": commands.Reconstruct,
+    "edit": commands.Edit,
     "remake": commands.Remake,
     "evaluate": commands.Evaluate,
     "export": commands.Export,

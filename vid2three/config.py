@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import yaml
 
+from generator.config import EditConfig as EditConfig
 from generator.config import GenerateConfig
 from recon.config import FitConfig, MeshConfig, NerfConfig, PosesConfig
 

@@ -50,7 +50,7 @@ def make(
     run = open_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite)
     progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
     stages.clip(run, config.generate, progress)
-    return _fitted(run, config, environment, progress)
+    return fitted(run, config, environment, progress)
 
 
 def generate(
@@ -119,7 +119,7 @@ def reconstruct(
     footage.poses(run, config.poses, progress)
     footage.check_poses(run, config.input.min_confidence, force)
     footage.views(run, config.input, progress)
-    return _fitted(run, config, environment, progress)
+    return fitted(run, config, environment, progress)
 
 
 def _with_cameras(
@@ -149,10 +149,10 @@ def _with_cameras(
     for stage in footage.STAGES:
         run.forget(stage)
     stages.views(run, views, config.input, progress)
-    return _fitted(run, config, environment, progress)
+    return fitted(run, config, environment, progress)
 
 
-def _fitted(
+def fitted(
     run: Run, config: MakeConfig | ReconstructConfig, environment: Environment | None, progress: Progress
 ) -> Run:
     """Views to all the rest, by vid2three or, where there is an environment, by nerfstudio."""

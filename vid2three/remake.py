@@ -39,6 +39,12 @@ def remake(asset: Path | str, output: Path | str, *, force: bool = False, progre
 def _asked(manifest: dict[str, Any], folder: Path) -> tuple[Any, MakeConfig | GenerateConfig]:
     """Return the walk and its settings, as the manifest tells them; ValueError where it tells none to walk again."""
     kind, settings = manifest.get("command"), manifest.get("config")
+    if kind == "edit":
+        name = manifest.get("source", {}).get("name", "its source")
+        raise ValueError(
+            f"{folder} was made by `edit` from the asset {name!r}, whose frames it needs: run "
+            f"`vid2three edit` on that folder, with the words in report.html."
+        )
     if kind not in WRITTEN_BY:
         raise ValueError(f"{folder} was made by `{kind}`, which needs its pictures: run `vid2three {kind}` on them.")
     if not isinstance(manifest.get("prompt"), str) or type(manifest.get("seed")) is not int:

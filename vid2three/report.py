@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from generator.config import EditConfig
 from vid2three.config import WALKS
 from vid2three.sheet import Row
 
@@ -228,6 +229,8 @@ def _provenance(report: Report) -> str:
     manifest = report.manifest
     facts = {"statement": manifest["provenance"]["statement"]}
     facts |= {key: manifest[key] for key in ("prompt", "caption", "seed", "world") if key in manifest}
+    if "source" in manifest:
+        facts |= {"edit of": manifest["source"]["name"], "whose caption is": manifest["source_caption"]}
     if "input" in manifest:
         facts |= {"input": manifest["input"]["name"], "SHA-256 of it": manifest["input"]["sha256"]}
     if "weights" in manifest:
@@ -247,12 +250,21 @@ def _provenance(report: Report) -> str:
 
 def command(manifest: dict[str, Any]) -> str:
     """Return the command line that makes the asset again: what was asked, the seed, settings that are no defaults."""
+    if manifest["command"] == "edit":
+        return _edit_command(manifest)
     what = manifest["prompt"] if "prompt" in manifest else f"PATH/TO/{manifest['input']['name']}"
     usual = asdict(WALKS[manifest["command"]]())
     words = ["vid2three", manifest["command"], what, "--seed", str(manifest["seed"])]
     if "masks_sha256" in manifest.get("input", {}):
         words += ["--masks", "PATH/TO/MASKS"]
     return shlex.join([*words, *_flags(manifest["config"], usual)])
+
+
+def _edit_command(manifest: dict[str, Any]) -> str:
+    """Return the command line of an edit; all other settings are those of the asset that it changes."""
+    said = [manifest["instruction"]] if manifest["instruction"] else ["--prompt", manifest["prompt"]]
+    words = ["vid2three", "edit", f"PATH/TO/{manifest['source']['name']}", *said, "--seed", str(manifest["seed"])]
+    return shlex.join([*words, *_flags(manifest["edit"], asdict(EditConfig()))])
 
 
 def _flags(config: dict[str, Any], usual: dict[str, Any], place: str = "") -> list[str]:

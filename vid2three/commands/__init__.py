@@ -3,7 +3,7 @@
 They read torch-free modules only; libraries come when a command runs.
 """
 
-from .assets import Generate, Make, Reconstruct, Remake
+from .assets import Edit, Generate, Make, Reconstruct, Remake
 from .files import Evaluate, Export, ExportViews, Info, View
 from .shared import Options
 from .tools import Blender, Doctor, Train
@@ -11,6 +11,7 @@ from .tools import Blender, Doctor, Train
 __all__ = [
     "Blender",
     "Doctor",
+    "Edit",
     "Evaluate",
     "Export",
     "ExportViews",

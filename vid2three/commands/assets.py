@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,8 @@ from typing import Annotated
 import tyro
 
 import vid2three
-from generator.config import GenerateConfig
-from vid2three.config import MakeConfig, ReconstructConfig
+from generator.config import EditConfig, GenerateConfig
+from vid2three.config import MakeConfig, ReconstructConfig, load_config
 from vid2three.reporters import Reporter
 
 from .shared import EnvFolder, Flat, Options, Output, Presets, Prompt
@@ -69,6 +70,46 @@ class Generate:
             self.prompt,
             self.output,
             self.settings,
+            seed=self.seed,
+            overwrite=self.overwrite,
+            progress=report,
+        )
+        report.finish(made)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An asset changed by an instruction, in a new run folder: "make the roof blue"."""
+
+    asset: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ASSET")]
+    """Run folder of make, generate or edit, or its asset.json. It is only read."""
+    instruction: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INSTRUCTION")] = ""
+    """What to change: "paint it red", "make the handle green", "with white stripes", "make it metallic", "remove the
+    stripes", "put it on a table", "three of them", "turn it into a vase"."""
+    output: Output = None
+    """New run folder; named after the asset and the instruction unless given."""
+    prompt: str | None = None
+    """What the asset shall be instead, in whole, in place of an instruction."""
+    seed: int = 0
+    """Another seed, another take on the same edit."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    presets: Annotated[Presets, Flat] = field(default_factory=lambda: Presets(preset=None))
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+    edit: Annotated[EditConfig, Flat] = field(default_factory=EditConfig)
+
+    def run(self, report: Reporter) -> None:
+        config = None
+        if self.presets.preset is not None or self.presets.config is not None:
+            settings_of = importlib.import_module("vid2three.editing").settings_of
+            config = load_config(settings_of(self.asset), self.presets.preset, self.presets.config)
+        made = vid2three.edit(
+            self.asset,
+            self.instruction,
+            self.output,
+            config,
+            prompt=self.prompt,
+            settings=self.edit,
             seed=self.seed,
             overwrite=self.overwrite,
             progress=report,
