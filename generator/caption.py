@@ -16,6 +16,7 @@ from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attribut
 from .lexicon import READ_AS, SHADES, Meaning, lexicon
 from .spelling import meant, nearest_word, split
 from .subjects import STOPS, Thing, find_subject
+from .text import load_text_encoder
 from .words import long_caption
 
 EXAMPLE = 'Say what to make, as in "a red mug with a blue handle".'
@@ -107,7 +108,10 @@ def expand(prompt: str) -> Expansion:
     if not subject.thing.category:
         words, notes = _corrected(split(prompt), only_looks=True)
         notes.append(f"{subject.thing.noun!r} lies outside the words that the model knows best: the result may vary.")
-        return Expansion(_tidied(words), None, _unique(notes), subject.thing.noun)
+        text = _tidied(words)
+        if unread := load_text_encoder().unread(text):
+            notes.append(f"The prompt is longer than the model reads: {unread!r} is left out.")
+        return Expansion(text, None, _unique(notes), subject.thing.noun)
     reading = _read(subject.thing)
     notes += subject.notes
     attributes = replace(_complete(reading), count=subject.count)

@@ -32,18 +32,19 @@ class Condition:
     given: Bool[Tensor, "b t"] | None = None
 
 
-def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 3"]:
-    """Return the elevation, field of view and start of orbits, in degrees."""
-    return torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg] for o in orbits], device=device)
+def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 4"]:
+    """Return the elevation, field of view, start and span of orbits, in degrees."""
+    return torch.tensor([[o.elevation_deg, o.fov_deg, o.start_deg, o.span_deg] for o in orbits], device=device)
 
 
 def orbit_cameras(
-    orbits: Float[Tensor, "b 3"], num_frames: int, height: int, width: int
+    orbits: Float[Tensor, "b 4"], num_frames: int, height: int, width: int
 ) -> tuple[Float[Tensor, "b f 4 4"], Float[Tensor, "b 3 3"], Float[Tensor, "b f"]]:
-    """Return camera-to-world matrices and intrinsics of closed orbits, and the azimuths of their frames in radians."""
-    elevation_deg, fov_deg, start_deg = orbits.unbind(1)
-    turn = torch.arange(num_frames, device=fov_deg.device, dtype=fov_deg.dtype) / num_frames
-    azimuth = torch.deg2rad(start_deg)[:, None] + 2 * torch.pi * turn
+    """Return camera-to-world matrices and intrinsics of orbits, and the azimuths of their frames in radians."""
+    elevation_deg, fov_deg, start_deg, span_deg = orbits.unbind(1)
+    steps = torch.where(span_deg == 360, num_frames, max(num_frames - 1, 1))[:, None]
+    turn = torch.arange(num_frames, device=fov_deg.device, dtype=fov_deg.dtype) / steps
+    azimuth = torch.deg2rad(start_deg)[:, None] + torch.deg2rad(span_deg)[:, None] * turn
     elevation = torch.deg2rad(elevation_deg)[:, None].expand_as(azimuth)
     zero, one = torch.zeros_like(azimuth), torch.ones_like(azimuth)
     outward = torch.stack([azimuth.sin() * elevation.cos(), -azimuth.cos() * elevation.cos(), elevation.sin()], dim=-1)
@@ -66,7 +67,7 @@ def orbit_distance(fov_deg: Tensor) -> Tensor:
 
 
 def orbit_condition(
-    orbits: Float[Tensor, "b 3"], num_frames: int, height: int, width: int, patch: int
+    orbits: Float[Tensor, "b 4"], num_frames: int, height: int, width: int, patch: int
 ) -> tuple[Float[Tensor, "b t h w 12"], Float[Tensor, "b t"]]:
     """Return the rays of the tokens, those of two frames side by side, and the angles of the latent frames.
 

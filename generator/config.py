@@ -76,6 +76,8 @@ class GenerateConfig:
     """Height of the camera above the subject's equator, in degrees."""
     start_deg: float = 0.0
     """Where the orbit begins, in degrees counter-clockwise from the subject's front."""
+    span_deg: float = 360.0
+    """How far the orbit goes, in degrees; a part of a turn shows the rest of the subject from no side."""
     fov_deg: float = 40.0
     """Field of view of the camera, in degrees."""
     fps: int = 8

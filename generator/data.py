@@ -34,16 +34,23 @@ Subject = np.ndarray | MeshSample
 
 @dataclass(frozen=True)
 class Orbit:
-    """The camera of a clip: a closed counter-clockwise turn around the subject."""
+    """The camera of a clip: a counter-clockwise turn around the subject, closed or a part of one."""
 
     elevation_deg: float
     fov_deg: float
     start_deg: float = 0.0
     """Azimuth of the first frame; 0 looks at the subject's front."""
+    span_deg: float = 360.0
+    """How far it goes. A whole turn leaves out its last camera, which would repeat the first; a part has both ends."""
+
+    @property
+    def is_closed(self) -> bool:
+        return self.span_deg == 360
 
     def c2w(self, num_frames: int) -> np.ndarray:
         """Return the [F,4,4] camera-to-world matrices, OpenCV axes."""
-        return orbit_c2w(num_frames, self.elevation_deg, orbit_radius(self.fov_deg), self.start_deg)
+        radius = orbit_radius(self.fov_deg)
+        return orbit_c2w(num_frames, self.elevation_deg, radius, self.start_deg, self.span_deg, self.is_closed)
 
 
 @dataclass(frozen=True)

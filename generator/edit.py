@@ -59,9 +59,9 @@ def edit(
     )
     with torch.inference_mode():
         channels = from_clip(clip, orbit)
-        z = vae.encode(channels[None])
+        z = vae.encode(channels[None], orbit.is_closed)
         edited = flow_edit(dit, z, condition, settings, torch.Generator().manual_seed(seed), progress)
-        before, after = vae.decode(torch.cat([z, edited])).clamp(0, 1)
+        before, after = vae.decode(torch.cat([z, edited]), orbit.is_closed).clamp(0, 1)
         if change.keeps_shape:
             colors = recolored(channels[:, :4], before[:, :4], after[:, :4], is_map=change.recolors)
             frames = (rearrange(colors, "f c h w -> f h w c") * 255).round().to(torch.uint8)

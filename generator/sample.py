@@ -37,6 +37,8 @@ class Guide:
     end: float
     rescale: float = 0.0
     """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
+    every: int = 1
+    """Of so many guided steps one asks without the text; the others take the difference that it found."""
 
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
@@ -126,9 +128,9 @@ def _sampled(
     with torch.inference_mode():
         if picture is not None:
             condition = _with_picture(condition, vae, dit, picture, shape)
-        stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None]), held[1])
+        stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None], orbit.is_closed), held[1])
         z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays)
-        return vae.decode(z).clamp(0, 1)[0]
+        return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
 
 
 def _with_picture(
@@ -144,7 +146,7 @@ def _with_picture(
 
 def orbit_of(config: GenerateConfig) -> Orbit:
     """Return the cameras that the settings command."""
-    return Orbit(config.elevation_deg, config.fov_deg, config.start_deg)
+    return Orbit(config.elevation_deg, config.fov_deg, config.start_deg, config.span_deg)
 
 
 def make_condition(
@@ -184,6 +186,8 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"The elevation must lie between -80 and 80 degrees, not at {config.elevation_deg}.")
     if not abs(config.start_deg) <= 360:
         raise ValueError(f"The start must lie between -360 and 360 degrees, not at {config.start_deg}.")
+    if not 10 <= config.span_deg <= 360:
+        raise ValueError(f"The orbit's span must lie between 10 and 360 degrees, not at {config.span_deg}.")
     model_path(config.model)
 
 
@@ -218,13 +222,19 @@ def sample_latents(
     rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
     reference = None if c.reference is None else _twice(c.reference)
     given = None if c.given is None else _twice(c.given)
+    known: list[Tensor] = []  # what the text changed at the guided steps since it was last asked without
 
     def velocity(z: Tensor, t: float) -> Tensor:
         times = torch.full((2 * b,), t, device=z.device)
-        if not guide.is_on(t):
-            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
-        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        return guide.velocity(z, t, v, v_null)
+        if not guide.is_on(t) or 0 < len(known) < guide.every:
+            v = dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+            if not guide.is_on(t):
+                return v
+            known.append(known[0])
+        else:
+            v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
+            known[:] = [v - v_null]
+        return guide.velocity(z, t, v, v - known[0])
 
     if held is None:
         return integrate(velocity, noise, steps, shift=shift, progress=progress)

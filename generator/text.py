@@ -35,6 +35,11 @@ class TextEncoder(nn.Module):
         )
         return tokens.input_ids
 
+    def unread(self, text: str) -> str:
+        """Return the end of a text that is cut off; "" where all of it is read."""
+        starts = self.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+        return text[starts[MAX_TOKENS - 1][0] :] if len(starts) > MAX_TOKENS else ""  # the last piece read is the end's
+
     @torch.no_grad()
     def encode(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b l 384"], Bool[Tensor, "b l"]]:
         """Return the states of tokens, on the encoder's device, and which of them are words."""

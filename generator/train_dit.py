@@ -29,8 +29,8 @@ class LatentClips:
     """Of the captions."""
     edit: Int[Tensor, "n l"]
     """Of the instruction that makes the clip from the one before it; zeros where it is no edit."""
-    camera: Float[Tensor, "n 3"]
-    """Elevation, field of view, start, in degrees."""
+    camera: Float[Tensor, "n 4"]
+    """Elevation, field of view, start, span, in degrees."""
 
     @cached_property
     def edits(self) -> Int[Tensor, " e"]:
@@ -87,7 +87,7 @@ def encode_clips(
 
 def describe(
     samples: list[Sample], encoder: TextEncoder
-) -> tuple[Int[Tensor, "n k l"], Int[Tensor, "n l"], Float[Tensor, "n 3"]]:
+) -> tuple[Int[Tensor, "n k l"], Int[Tensor, "n l"], Float[Tensor, "n 4"]]:
     """Return the tokens of captions and edits, and the cameras, of some samples."""
     captions = [caption for sample in samples for caption in sample.captions]
     tokens = encoder.tokenize(captions).to(torch.int16).view(len(samples), NUM_CAPTIONS, MAX_TOKENS)

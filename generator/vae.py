@@ -117,11 +117,18 @@ class VideoAutoencoder(nn.Module):
         self.register_buffer("latent_std", torch.ones(config.latent_channels))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def encode(self, x: Float[Tensor, "b f c h w"]) -> Float[Tensor, "b f//2 z h//8 w//8"]:
+    def encode(self, x: Float[Tensor, "b f c h w"], is_closed: bool = True) -> Float[Tensor, "b f//2 z h//8 w//8"]:
+        """Return latents; where the orbit is not closed, its ends are held instead of being each other's neighbours."""
+        if not is_closed:
+            return self.encode(torch.cat([x[:, :1], x[:, :1], x, x[:, -1:], x[:, -1:]], dim=1))[:, 1:-1]
         z = self.encoder(2 * x - 1)
         return (z - self.latent_mean.to(z)[:, None, None]) / self.latent_std.to(z)[:, None, None]
 
-    def decode(self, z: Float[Tensor, "b t z h w"]) -> Float[Tensor, "b 2*t c 8*h 8*w"]:
+    def decode(self, z: Float[Tensor, "b t z h w"], is_closed: bool = True) -> Float[Tensor, "b 2*t c 8*h 8*w"]:
+        """Undo `encode`."""
+        if not is_closed:
+            held = [z[:, :1]] * 2 + [z] + [z[:, -1:]] * 2  # three mixings reach so far
+            return self.decode(torch.cat(held, dim=1))[:, 2 * TIME : -2 * TIME]
         z = z * self.latent_std.to(z)[:, None, None] + self.latent_mean.to(z)[:, None, None]
         return self.decoder(z) / 2 + 0.5
 

@@ -9,7 +9,7 @@ from generator.rays import intrinsics, orbit_radius
 
 FRAMES, HEIGHT, WIDTH, PATCH = 6, 32, 48, 2
 CELL = 8 * PATCH
-ORBITS = [Orbit(20.0, 40.0), Orbit(-10.0, 33.0, 70.0)]
+ORBITS = [Orbit(20.0, 40.0), Orbit(-10.0, 33.0, 70.0), Orbit(15.0, 40.0, -30.0, 150.0)]
 ROWS = orbit_rows(ORBITS)
 
 
@@ -28,13 +28,14 @@ def test_cameras_are_those_of_the_orbits():
     for i, orbit in enumerate(ORBITS):
         assert np.allclose(c2w[i], orbit.c2w(FRAMES), atol=1e-5)
         assert np.allclose(K[i], intrinsics(orbit.fov_deg, HEIGHT, WIDTH), rtol=1e-5)
-        assert np.allclose(azimuth[i], np.radians(orbit.start_deg) + 2 * np.pi * np.arange(FRAMES) / FRAMES)
+        steps = FRAMES if orbit.is_closed else FRAMES - 1
+        assert np.allclose(azimuth[i], np.radians(orbit.start_deg + orbit.span_deg * np.arange(FRAMES) / steps))
         assert np.isclose(orbit_distance(ROWS[:, 1])[i], orbit_radius(orbit.fov_deg))
 
 
 def test_rays_are_plucker_lines_through_the_cameras():
     rays = lines()
-    assert rays.shape == (2, FRAMES, HEIGHT // CELL, WIDTH // CELL, 6)
+    assert rays.shape == (3, FRAMES, HEIGHT // CELL, WIDTH // CELL, 6)
     directions, moments = rays.split(3, dim=-1)
     assert torch.allclose(directions.norm(dim=-1), torch.ones(()))
     assert torch.allclose((directions * moments).sum(-1), torch.zeros(()), atol=1e-5)
@@ -55,7 +56,10 @@ def test_a_ray_projects_to_the_centre_of_its_cell():
 
 def test_angles_lie_half_way_between_two_frames():
     _, angles = condition()
-    expected = np.radians([[0.0], [70.0]]) + 2 * np.pi * (np.arange(FRAMES // 2) * 2 + 0.5) / FRAMES
+    middles = np.arange(FRAMES // 2) * 2 + 0.5
+    whole = np.radians([[0.0], [70.0]]) + 2 * np.pi * middles / FRAMES
+    part = np.radians([-30 + 150 * middles / (FRAMES - 1)])
+    expected = np.concatenate([whole, part])
     assert np.allclose(angles, expected, atol=1e-5)
 
 

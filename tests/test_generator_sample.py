@@ -43,6 +43,35 @@ def test_an_orbit_begins_where_it_is_told(config, clip):
     assert not torch.equal(turned.frames, clip.frames)
 
 
+def test_a_part_of_a_turn_has_both_ends(config):
+    part = generate("a red mug", replace(config, span_deg=90.0), seed=5)
+    whole = generate("a red mug", config, seed=5)
+    assert torch.allclose(part.c2w[0], whole.c2w[0], atol=1e-5)
+    assert torch.allclose(part.c2w[3], whole.c2w[1], atol=1e-5)  # a quarter turn on
+    angle = torch.arccos((part.c2w[0, :3, 2] * part.c2w[1, :3, 2]).sum())
+    assert float(torch.rad2deg(angle)) == pytest.approx(30 * 0.985, abs=0.5)  # seen from 10 degrees up
+    again = regenerate(part, [2], replace(config, span_deg=90.0), seed=9)
+    assert torch.equal(again.frames[:2], part.frames[:2])
+
+
+@torch.no_grad()
+def test_guidance_is_asked_anew_only_so_often(monkeypatch):
+    """Of four guided steps two ask without the text; where its answer stays the same nothing changes."""
+    noise, condition = some_condition()
+    asked, dit = [], tiny_dit()
+
+    def forward(z, times, text, *_):
+        asked.append(len(z))
+        return z * 0 + text.mean((1, 2)).view(-1, 1, 1, 1, 1)
+
+    monkeypatch.setattr(dit, "forward", forward)
+    often = sample_latents(dit, noise, condition, Guide(3.0, 0.0, 1.0), 4, 1.0)
+    seldom = sample_latents(dit, noise, condition, Guide(3.0, 0.0, 1.0, every=2), 4, 1.0)
+    b = len(noise)
+    assert asked == [2 * b] * 4 + [2 * b, b] * 2
+    torch.testing.assert_close(often, seldom)
+
+
 def test_the_clip_says_what_it_is(config, clip):
     assert clip.frames.shape == (4, 16, 32, 3)
     assert clip.alpha.shape == clip.depth.shape == (4, 16, 32)
@@ -156,6 +185,7 @@ REFUSED = {
     "mends": (-1, "0 times or more, not -1"),
     "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
     "start_deg": (400.0, "between -360 and 360 degrees, not at 400.0"),
+    "span_deg": (5.0, "between 10 and 360 degrees, not at 5.0"),
     "elevation_deg": (85.0, "between -80 and 80 degrees, not at 85.0"),
 }
 
@@ -175,7 +205,7 @@ def test_no_size_is_no_size(config, name, value):
         check(replace(config, **{name: value}))
 
 
-@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "shift"])
+@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "span_deg", "shift"])
 def test_not_a_number_is_refused(config, name):
     with pytest.raises(ValueError, match="not"):
         check(replace(config, **{name: float("nan")}))

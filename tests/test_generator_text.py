@@ -31,6 +31,12 @@ def test_empty_and_endless_texts(encoder):
     assert torch.isfinite(states).all()
 
 
+def test_the_end_of_a_long_text_is_known(encoder):
+    assert encoder.unread("a red mug") == ""
+    text = "mug " * 46 + "unread words"  # 46 pieces between the start and the end
+    assert encoder.unread(text) == "unread words"
+
+
 def test_words_of_one_meaning_lie_close(encoder):
     red, crimson, table = encoder.embed(["a red mug", "a crimson cup", "a wooden table"])
     assert red.norm().item() == pytest.approx(1, abs=1e-5)

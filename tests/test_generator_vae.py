@@ -43,6 +43,23 @@ def test_the_first_and_the_last_frame_are_neighbours(vae):
 
 
 @torch.no_grad()
+def test_the_ends_of_an_open_orbit_do_not_mix(vae):
+    clip = torch.rand(1, 16, vae.config.channels, 16, 16, generator=torch.Generator().manual_seed(0))
+    other = clip.clone()
+    other[:, -2:] = 0
+    closed, opened = (
+        (vae.encode(clip, is_closed) - vae.encode(other, is_closed)).abs().amax((0, 2, 3, 4))
+        for is_closed in (True, False)
+    )
+    assert float(closed[0]) > 0
+    assert float(opened[0]) == 0
+    z = vae.encode(clip)
+    swapped = torch.cat([z[:, :-1], z[:, :1]], dim=1)
+    assert torch.equal(vae.decode(z, False)[:, 0], vae.decode(swapped, False)[:, 0])
+    assert vae.decode(z, False).shape == clip.shape
+
+
+@torch.no_grad()
 def test_clips_of_a_batch_do_not_mix(vae):
     both = vae.decode(vae.encode(clips()))
     for i in range(BATCH):

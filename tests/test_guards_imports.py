@@ -11,6 +11,7 @@ COMMANDS = (
     "make",
     "generate",
     "reconstruct",
+    "edit",
     "remake",
     "export",
     "export-views",

@@ -75,6 +75,24 @@ def test_a_model_that_takes_no_picture_says_so(tmp_path):
 
 
 def test_a_size_that_the_model_has_not_learnt_gets_a_note():
-    assert checked_prompt("a red mug", 0, FEW).notes == ()
-    (note,) = checked_prompt("a red mug", 0, replace(FEW, height=64)).notes
+    usual = replace(FEW, num_frames=24)
+    assert checked_prompt("a red mug", 0, usual).notes == ()
+    (note,) = checked_prompt("a red mug", 0, replace(usual, height=64)).notes
     assert "learnt clips of 128 x 128 pixels; those of 128 x 64" in note
+
+
+def test_far_cameras_few_frames_and_parts_of_a_turn_get_notes():
+    usual = replace(FEW, num_frames=24)
+    for changed, words in (
+        ({"num_frames": 2}, "clips of 24 frames; 2 may come out badly"),
+        ({"elevation_deg": -20.0}, "from -10 to 50 degrees of elevation; from -20"),
+        ({"span_deg": 180.0}, "covers 180 of 360 degrees"),
+    ):
+        (note,) = checked_prompt("a red mug", 0, replace(usual, **changed)).notes
+        assert words in note
+
+
+def test_a_prompt_that_is_too_long_gets_a_note():
+    long = "a zebra with " + ", ".join(["wings"] * 30) + " and a tiny silver bell"
+    notes = checked_prompt(long, 0, replace(FEW, num_frames=24)).notes
+    assert any(note.startswith("The prompt is longer") and "a tiny silver bell" in note for note in notes)

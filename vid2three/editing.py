@@ -44,13 +44,14 @@ class Source:
         """The clip that the asset was made from."""
         views, config = self.views, self.config.generate
         assert views.alphas is not None
+        told = torch.from_numpy(orbit_of(config).c2w(len(views))).float()
         on_white = views.images * views.alphas[..., None] + (1 - views.alphas[..., None])
         return Clip(
             frames=(on_white * 255).round().to(torch.uint8),
             alpha=views.alphas,
             depth=views.depths,
             K=views.cameras.K,
-            c2w=views.cameras.c2w,
+            c2w=told,
             fps=config.fps,
             prompt=self.manifest["prompt"],
             caption=self.manifest["caption"],
