@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .caption import Look, expand, read_look
-from .grammar import CATEGORIES, COLORS, MATERIALS, MAX_COUNT, PATTERNS, Attributes
+from .grammar import CATEGORIES, COLORS, MATERIALS, MAX_COUNT, PATTERNS, Attributes, pattern_color
 from .lexicon import NUMBERS, RELATION_WORDS, SENTENCE, category_nouns, lexicon
 from .spelling import meant, nearest_word, split
 from .words import ALL, article, long_caption, phrase
@@ -105,7 +105,11 @@ Found = tuple[Attributes, tuple[str, ...]]
 def _kind(before: Attributes, after: Attributes) -> tuple[bool, bool]:
     """Tell whether a change keeps the shape, and whether it only recolours."""
     keeps_shape = all(getattr(before, name) == getattr(after, name) for name in SHAPE)
-    return keeps_shape, keeps_shape and before.pattern == after.pattern
+    is_same_pattern = before.pattern == after.pattern and (
+        before.pattern == PATTERNS[0]
+        or pattern_color(before.color, before.pattern) == pattern_color(after.color, after.pattern)
+    )
+    return keeps_shape, keeps_shape and is_same_pattern
 
 
 def _replaced(before: Attributes, words: list[str]) -> Found | None:

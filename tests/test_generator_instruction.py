@@ -83,6 +83,13 @@ def test_patterns_go_and_change():
     assert "white polka dots" in said(STRIPED, "replace the stripes with dots")
 
 
+def test_a_pattern_that_takes_another_colour_is_no_recolouring():
+    """Stripes are white on red and on blue, black on yellow."""
+    assert read_instruction(STRIPED, "paint it blue").recolors
+    assert not read_instruction(STRIPED, "paint it yellow").recolors
+    assert read_instruction(STRIPED, "paint it yellow").keeps_shape
+
+
 def test_of_two_things_the_one_that_is_named_changes():
     assert said(ON_TABLE, "make the table green").endswith("The handle is blue. The table is green.")
     assert said(ON_TABLE, "turn the handle yellow").endswith("The handle is yellow. The table is brown.")
