@@ -37,8 +37,6 @@ class Guide:
     end: float
     rescale: float = 0.0
     """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
-    every: int = 1
-    """Of so many guided steps one asks without the text; the others take the difference that it found."""
 
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
@@ -222,19 +220,13 @@ def sample_latents(
     rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
     reference = None if c.reference is None else _twice(c.reference)
     given = None if c.given is None else _twice(c.given)
-    known: list[Tensor] = []  # what the text changed at the guided steps since it was last asked without
 
     def velocity(z: Tensor, t: float) -> Tensor:
         times = torch.full((2 * b,), t, device=z.device)
-        if not guide.is_on(t) or 0 < len(known) < guide.every:
-            v = dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
-            if not guide.is_on(t):
-                return v
-            known.append(known[0])
-        else:
-            v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-            known[:] = [v - v_null]
-        return guide.velocity(z, t, v, v - known[0])
+        if not guide.is_on(t):
+            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
+        return guide.velocity(z, t, v, v_null)
 
     if held is None:
         return integrate(velocity, noise, steps, shift=shift, progress=progress)

@@ -54,24 +54,6 @@ def test_a_part_of_a_turn_has_both_ends(config):
     assert torch.equal(again.frames[:2], part.frames[:2])
 
 
-@torch.no_grad()
-def test_guidance_is_asked_anew_only_so_often(monkeypatch):
-    """Of four guided steps two ask without the text; where its answer stays the same nothing changes."""
-    noise, condition = some_condition()
-    asked, dit = [], tiny_dit()
-
-    def forward(z, times, text, *_):
-        asked.append(len(z))
-        return z * 0 + text.mean((1, 2)).view(-1, 1, 1, 1, 1)
-
-    monkeypatch.setattr(dit, "forward", forward)
-    often = sample_latents(dit, noise, condition, Guide(3.0, 0.0, 1.0), 4, 1.0)
-    seldom = sample_latents(dit, noise, condition, Guide(3.0, 0.0, 1.0, every=2), 4, 1.0)
-    b = len(noise)
-    assert asked == [2 * b] * 4 + [2 * b, b] * 2
-    torch.testing.assert_close(often, seldom)
-
-
 def test_the_clip_says_what_it_is(config, clip):
     assert clip.frames.shape == (4, 16, 32, 3)
     assert clip.alpha.shape == clip.depth.shape == (4, 16, 32)
