@@ -23,9 +23,10 @@ from .flow import integrate
 from .rays import intrinsics, orbit_radius
 from .text import TextEncoder, load_text_encoder
 from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
-from .weights import fingerprint, load_model, model_path
+from .weights import fingerprint, load_model, model_path, trained_for
 
 MOST_CANDIDATES = 64
+LOWEST, HIGHEST = -10, 50  # elevation of training clips, as data.sample_orbit draws it
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,25 @@ def check(config: GenerateConfig) -> None:
     if not 10 <= config.span_deg <= 360:
         raise ValueError(f"The orbit's span must lie between 10 and 360 degrees, not at {config.span_deg}.")
     model_path(config.model)
+
+
+def unlearnt(config: GenerateConfig) -> list[str]:
+    """Return a sentence for each setting of a clip that lies far from what the model has learnt."""
+    learnt, notes = trained_for(model_path(config.model)), []
+    size, num_frames = learnt.get("size"), learnt.get("num_frames")
+    if size and (config.height, config.width) != (size, size):
+        asked = f"{config.width} x {config.height}"
+        notes.append(f"The model has learnt clips of {size} x {size} pixels; those of {asked} may come out badly.")
+    if num_frames and not num_frames / 2 <= config.num_frames <= 2 * num_frames:
+        notes.append(f"The model has learnt clips of {num_frames} frames; {config.num_frames} may come out badly.")
+    if not LOWEST <= config.elevation_deg <= HIGHEST:
+        notes.append(
+            f"The model has learnt cameras from {LOWEST} to {HIGHEST} degrees of elevation; from "
+            f"{config.elevation_deg:g} the subject may come out badly."
+        )
+    if config.span_deg < 360:
+        notes.append(f"The orbit covers {config.span_deg:g} of 360 degrees: no frame shows the other sides.")
+    return notes
 
 
 def load_networks(model: str) -> tuple[VideoAutoencoder, OrbitDiT]:

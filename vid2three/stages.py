@@ -18,7 +18,8 @@ from generator.caption import Expansion, expand
 from generator.clip import Clip
 from generator.config import GenerateConfig
 from generator.sample import check as check_clip
-from generator.weights import card, model_path, trained_for
+from generator.sample import unlearnt
+from generator.weights import card
 from recon import sdf_mesh, stereo
 from recon.camera import Cameras, invert_rigid
 from recon.config import FitConfig, MeshConfig, NerfConfig
@@ -59,7 +60,6 @@ from vid2three.viewer.page import page as viewer_page
 
 GENERATED_WORLD = "right-handed, z up, front -y, the subject in the unit sphere at the origin"
 DISCS = "discs.ply"
-LOWEST, HIGHEST = -10, 50  # elevation of training clips, as generator.data.sample_orbit draws it
 INPUT_WORLD = "the world of the input's cameras"
 GLB_FRAME = "glTF: right-handed, y up, front +z"
 
@@ -72,26 +72,7 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     if config.image:
         load_picture(Path(config.image), config.height, config.width)
     expansion = expand(prompt)
-    return replace(expansion, notes=(*expansion.notes, *_unlearnt(config)))
-
-
-def _unlearnt(config: GenerateConfig) -> list[str]:
-    """Return a sentence for each setting of a clip that lies far from what the model has learnt."""
-    learnt, notes = trained_for(model_path(config.model)), []
-    size, num_frames = learnt.get("size"), learnt.get("num_frames")
-    if size and (config.height, config.width) != (size, size):
-        asked = f"{config.width} x {config.height}"
-        notes.append(f"The model has learnt clips of {size} x {size} pixels; those of {asked} may come out badly.")
-    if num_frames and not num_frames / 2 <= config.num_frames <= 2 * num_frames:
-        notes.append(f"The model has learnt clips of {num_frames} frames; {config.num_frames} may come out badly.")
-    if not LOWEST <= config.elevation_deg <= HIGHEST:
-        notes.append(
-            f"The model has learnt cameras from {LOWEST} to {HIGHEST} degrees of elevation; from "
-            f"{config.elevation_deg:g} the subject may come out badly."
-        )
-    if config.span_deg < 360:
-        notes.append(f"The orbit covers {config.span_deg:g} of 360 degrees: no frame shows the other sides.")
-    return notes
+    return replace(expansion, notes=(*expansion.notes, *unlearnt(config)))
 
 
 def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
