@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from vid2three.run import MANIFEST, load_run, open_run, sha256
+from vid2three.lock import LOCK
+from vid2three.run import MANIFEST, PARTIAL, held_run, load_run, open_run, sha256
 
 
 def write(text, name="a.txt"):
@@ -112,9 +113,24 @@ def test_a_folder_with_other_files_is_refused_and_never_emptied(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_folder_that_a_killed_start_left_is_a_new_one(tmp_path):
+    for name in (f"{PARTIAL}probe-17", f"{PARTIAL}asset.json", LOCK):
+        (tmp_path / name).touch()
+    with held_run(tmp_path, {"prompt": "mug"}, {}):
+        pass
+    assert os.listdir(tmp_path) == [MANIFEST]
+
+
+def test_only_the_run_folder_itself_opens_runs_without_their_lock(root):
+    users = [path.name for path in (root / "vid2three").rglob("*.py") if "open_run" in path.read_text("utf-8")]
+    assert users == ["run.py"]
+
+
 def test_a_folder_that_cannot_be_made_says_so(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"Nothing can be written to .*; pass another folder with -o"):
+    with pytest.raises(
+        ValueError, match=r"Nothing can be written to .*\(Not a directory\); .* pass another folder with -o"
+    ):
         open_run(tmp_path / "file" / "run", {}, {})
 
 

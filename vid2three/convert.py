@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import numpy as np
 from recon.camera import Cameras
 from vid2three import roundtrip
 from vid2three.config import ALWAYS, ExportConfig, Pivot, Up, check_export
+from vid2three.disk import disk_errors
 from vid2three.formats import (
     DEFAULT_UP,
     FIXED_UP,
@@ -28,6 +30,7 @@ from vid2three.formats import (
 from vid2three.formats.contents import MeshFile, SplatsFile
 from vid2three.formats.stl import MESH_SAVERS as IN_MILLIMETRES
 from vid2three.formats.transforms import load_transforms
+from vid2three.lock import locked
 from vid2three.place import FRAMES, bounds, box_placement, moved, moved_splats
 from vid2three.roundtrip import RoundTrip, compare_meshes, compare_splats
 from vid2three.run import PARTIAL, Progress, Run, StageFiles, load_run, no_progress, sha256
@@ -83,26 +86,35 @@ def export(
         raise ValueError(f"--spz-version goes with .spz, not with '{output.name}'; leave it out.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {output.parent}; make it first.")
-    if run is not None and output.resolve().parent == run.folder.resolve() and output.name in run.manifest["files"]:
+    is_own = run is not None and output.resolve().parent == run.folder.resolve()
+    if run is not None and is_own and output.name in run.manifest["files"]:
         raise ValueError(f"{output.name} belongs to the run in {run.folder}; write to another name or folder.")
     if output.resolve() == source.resolve():
         raise ValueError(f"{output} is the file to be read; write to another name.")
-    loaded = _of_file(source, what, source_up) if run is None else _of_run(run, what)
-    matrix = box_placement(loaded.extent, height_m, pivot)
+    with disk_errors(output.parent), locked(output.parent) if is_own else contextlib.nullcontext():
+        run = load_run(source) if is_own else run  # again: it may have grown before it was ours
+        loaded = _of_file(source, what, source_up) if run is None else _of_run(run, what)
+        matrix = box_placement(loaded.extent, height_m, pivot)
+        found = _moved_in(output, run, lambda path: _written(path, loaded, matrix, axis, spz_version))
+        if run is not None and is_own:
+            record = {"sha256": sha256(output), "frame": FRAMES[axis], "round_trip": found.facts}
+            run.manifest["exports"] = {**run.manifest.get("exports", {}), output.name: record}
+            run.save()
+    note = f"{output.name}, {FRAMES[axis]}: opened again and drawn, it agrees to {found.psnr_db:.1f} dB."
+    progress("export", 1, 1, {"notes": [note], **found.facts})
+    return output
+
+
+def _moved_in(output: Path, run: Run | None, write: Callable[[Path], RoundTrip]) -> RoundTrip:
+    """Let `write` write a file of the output's name, and move it and what lies beside it to where it belongs."""
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=output.parent) as beside:
         path = Path(beside) / output.name
-        found = _written(path, loaded, matrix, axis, spz_version)
+        found = write(path)
         files = sorted(path.parent.iterdir(), key=lambda file: file == path)  # the file itself last
         _check_beside(files[:-1], output, run)
         for file in files:
             os.replace(file, output.parent / file.name)
-    if run is not None and output.resolve().parent == run.folder.resolve():
-        record = {"sha256": sha256(output), "frame": FRAMES[axis], "round_trip": found.facts}
-        run.manifest["exports"] = {**run.manifest.get("exports", {}), output.name: record}
-        run.save()
-    note = f"{output.name}, {FRAMES[axis]}: opened again and drawn, it agrees to {found.psnr_db:.1f} dB."
-    progress("export", 1, 1, {"notes": [note], **found.facts})
-    return output
+    return found
 
 
 def exports(run: Run, config: ExportConfig, progress: Progress) -> None:

@@ -20,7 +20,7 @@ from vid2three import stages
 from vid2three.capture import digest, load_views, save_views
 from vid2three.config import MakeConfig, overlay
 from vid2three.pipeline import fitted
-from vid2three.run import MANIFEST, Progress, Run, StageFiles, load_run, no_progress, open_run
+from vid2three.run import MANIFEST, Progress, Run, StageFiles, held_run, load_run, no_progress
 from vid2three.video import enlarged, save_video
 
 EDITABLE = ("make", "generate", "edit")
@@ -99,10 +99,10 @@ def edit(
         "config": asdict(config),
     }
     facts = stages.generated_facts(words, change.target, config.generate.model)
-    run = open_run(folder, arguments, {**facts, "source_caption": change.source}, overwrite=overwrite)
-    progress("prompt", 1, 1, {"caption": change.target, "notes": list(change.notes)})
-    edited(run, source.clip, change, config.generate, settings, progress)
-    return fitted(run, config, None, progress)
+    with held_run(folder, arguments, {**facts, "source_caption": change.source}, overwrite=overwrite) as run:
+        progress("prompt", 1, 1, {"caption": change.target, "notes": list(change.notes)})
+        edited(run, source.clip, change, config.generate, settings, progress)
+        return fitted(run, config, None, progress)
 
 
 def settings_of(asset: Path | str) -> MakeConfig:

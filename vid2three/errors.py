@@ -5,7 +5,13 @@ from __future__ import annotations
 import dis
 
 PACKAGES = ("vid2three", "generator", "recon")
-MISTAKES = (ValueError, FileNotFoundError, ImportError)
+
+
+class DiskError(OSError):
+    """A disk that does not take or give what it should, in words for the user."""
+
+
+MISTAKES = (ValueError, FileNotFoundError, ImportError, DiskError)
 
 
 def is_users_mistake(error: BaseException) -> bool:

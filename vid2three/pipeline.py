@@ -19,7 +19,7 @@ from vid2three.config import MakeConfig, ReconstructConfig, check_input
 from vid2three.convert import export, exports
 from vid2three.nerfstudio import stages as nerfstudio
 from vid2three.nerfstudio.environment import Environment, find_environment
-from vid2three.run import Progress, Run, no_progress, open_run
+from vid2three.run import Progress, Run, held_run, no_progress
 from vid2three.verdict import verdict
 
 __all__ = ["export", "generate", "make", "reconstruct", "train"]
@@ -47,10 +47,10 @@ def make(
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
     facts = stages.generated_facts(prompt, expansion.text, config.generate.model)
-    run = open_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite)
-    progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
-    stages.clip(run, config.generate, progress)
-    return fitted(run, config, environment, progress)
+    with held_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite) as run:
+        progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+        stages.clip(run, config.generate, progress)
+        return fitted(run, config, environment, progress)
 
 
 def generate(
@@ -68,11 +68,11 @@ def generate(
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "generate", "prompt": prompt.strip(), "seed": seed, "config": {"generate": asdict(config)}}
     facts = stages.generated_facts(prompt, expansion.text, config.model)
-    run = open_run(folder, arguments, facts, overwrite=overwrite)
-    progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
-    stages.clip(run, config, progress)
-    stages.show_clip(run, progress)
-    return run
+    with held_run(folder, arguments, facts, overwrite=overwrite) as run:
+        progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+        stages.clip(run, config, progress)
+        stages.show_clip(run, progress)
+        return run
 
 
 def reconstruct(
@@ -113,13 +113,13 @@ def reconstruct(
         pictures["masks_sha256"] = footage.digest(masks)
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
     facts = {**stages.reconstructed_facts(name, footage.WORLD), **_backend(environment)}
-    run = open_run(folder, arguments, facts, overwrite=overwrite)
-    footage.frames(run, source, config.input, progress)
-    footage.masks(run, masks, config.input, progress)
-    footage.poses(run, config.poses, progress)
-    footage.check_poses(run, config.input.min_confidence, force)
-    footage.views(run, config.input, progress)
-    return fitted(run, config, environment, progress)
+    with held_run(folder, arguments, facts, overwrite=overwrite) as run:
+        footage.frames(run, source, config.input, progress)
+        footage.masks(run, masks, config.input, progress)
+        footage.poses(run, config.poses, progress)
+        footage.check_poses(run, config.input.min_confidence, force)
+        footage.views(run, config.input, progress)
+        return fitted(run, config, environment, progress)
 
 
 def _with_cameras(
@@ -145,11 +145,11 @@ def _with_cameras(
     pictures = {"name": name, "sha256": digest(source)}
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
     facts = {**stages.reconstructed_facts(name, world), **moved, **_backend(environment)}
-    run = open_run(folder, arguments, facts, overwrite=overwrite)
-    for stage in footage.STAGES:
-        run.forget(stage)
-    stages.views(run, views, config.input, progress)
-    return fitted(run, config, environment, progress)
+    with held_run(folder, arguments, facts, overwrite=overwrite) as run:
+        for stage in footage.STAGES:
+            run.forget(stage)
+        stages.views(run, views, config.input, progress)
+        return fitted(run, config, environment, progress)
 
 
 def fitted(

@@ -7,6 +7,7 @@ same key and every file it wrote is still there with the same SHA-256, so a walk
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -18,9 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from vid2three.disk import disk_errors, gone
+from vid2three.errors import DiskError
+from vid2three.lock import LOCK, locked
+
 SCHEMA = 1
 MANIFEST = "asset.json"
 PARTIAL = ".partial-"  # prefix of a file that is being written
+LONGEST = 64  # characters, at least as many as any path inside a run folder has while it is written
 
 
 class Progress(Protocol):
@@ -50,6 +56,7 @@ class Run:
 
     def save(self) -> None:
         """Write asset.json."""
+        _check_there(self.folder)
         text = json.dumps(self.manifest, indent=2, ensure_ascii=False, allow_nan=False)
         with whole_file(self.folder / MANIFEST) as path:
             path.write_text(text + "\n", encoding="utf-8")
@@ -125,10 +132,30 @@ class StageFiles:
     @contextlib.contextmanager
     def file(self, name: str, **facts: Any) -> Iterator[Path]:
         """Give a path to write to; what lies there at the end becomes the file `name`, recorded with `facts`."""
+        _check_there(self.folder)
         with whole_file(self.folder / name) as path:
             yield path
             record = {"sha256": sha256(path), "bytes": path.stat().st_size, **facts}
         self.written[name] = record
+
+
+@contextlib.contextmanager
+def held_run(
+    folder: Path, arguments: dict[str, Any], facts: dict[str, Any], *, overwrite: bool = False
+) -> Iterator[Run]:
+    """Open a run as `open_run` does, and let nobody else work in its folder meanwhile.
+
+    Raises ValueError where somebody does, or where the folder cannot be written to, and DiskError with the cure for
+    what the disk does to the walk.
+    """
+    is_new = _make_folder(folder)
+    try:
+        with disk_errors(folder), locked(folder):
+            yield open_run(folder, arguments, facts, overwrite=overwrite)
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def open_run(folder: Path, arguments: dict[str, Any], facts: dict[str, Any], *, overwrite: bool = False) -> Run:
@@ -152,7 +179,7 @@ def open_run(folder: Path, arguments: dict[str, Any], facts: dict[str, Any], *, 
                 "Pass --overwrite to replace it, or another folder with -o."
             )
         fresh = {key: old[key] for key in fresh}
-    elif any(folder.iterdir()) and not overwrite:
+    elif any(path.name != LOCK for path in folder.iterdir()) and not overwrite:
         raise ValueError(f"{folder} is not empty and holds no run. Pass --overwrite, or another folder with -o.")
     run = Run(folder, {"schema": SCHEMA, **arguments, **facts, **fresh})
     run.save()
@@ -194,26 +221,42 @@ def peak_memory_mb() -> int | None:
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path beside the target, and move what was written there onto it at the end."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Give a path beside the target, and move what was written there onto it at the end.
+
+    Raises DiskError where the disk does not take it.
+    """
     partial = target.with_name(f"{PARTIAL}{target.name}")
     try:
-        yield partial
-        os.replace(partial, target)
+        with disk_errors(target.parent):  # asked before the partial file goes, which makes room
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that is gone
+            partial.unlink(missing_ok=True)
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder and prove that files can be written there, or raise ValueError."""
+def _make_folder(folder: Path) -> bool:
+    """Make a folder, say whether it is new, and prove that files can be written there, or raise ValueError."""
+    probe = folder / f"{PARTIAL}probe-{os.getpid()}".ljust(LONGEST, "-")
     try:
+        is_new = not folder.exists()
+        if not is_new and not folder.is_dir():
+            raise ValueError(f"{folder} is a file, not a folder; pass another folder with -o.")
         folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(folder / "probe") as path:
-            path.touch()
-        (folder / "probe").unlink()
+        probe.touch()
+        probe.unlink(missing_ok=True)  # another process may have cleared it away
     except OSError as error:
-        reason = error.strerror
-        raise ValueError(f"Nothing can be written to {folder} ({reason}); pass another folder with -o.") from None
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = f"{'make room on its disk' if is_full else 'make it writable'}, or pass another folder with -o"
+        raise ValueError(f"Nothing can be written to {folder} ({error.strerror}); {cure}.") from None
+    return is_new
+
+
+def _check_there(folder: Path) -> None:
+    """Raise DiskError where somebody took a run's folder away: a new one with half of its files helps nobody."""
+    if not folder.is_dir():
+        raise DiskError(gone(folder))
 
 
 def _digest(value: dict[str, Any]) -> str:
