@@ -11,6 +11,7 @@ from generator.weights import card
 from recon.mesh_render import vertex_colors
 from vid2three.config import MakeConfig, load_config
 from vid2three.formats.glb import load_mesh
+from vid2three.mesh_facts import BOOKKEEPING, MESH_FACTS
 from vid2three.pipeline import make
 from vid2three.remake import remake
 from vid2three.run import sha256
@@ -49,6 +50,7 @@ def test_red_and_blue_were_asked_and_are_there(made):
 
 def test_the_manifest_vouches_for_the_mesh(made):
     facts = json.loads((made / "asset.json").read_text())["files"]["mesh.glb"]
+    assert set(facts) == {*MESH_FACTS, *BOOKKEEPING}  # all of them have words in report.html
     assert facts["is_watertight"] is True
     assert facts["num_degenerate_faces"] == 0
     assert facts["uv_overlap"] == 0

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from format_parts import painted_ball
+from recon.mesh_quality import quality
 from vid2three.cli import parse
 from vid2three.config import MakeConfig, load_config
+from vid2three.mesh_facts import BOOKKEEPING, MESH_FACTS
 from vid2three.report import Report, command, page
 from vid2three.sheet import Row
 
@@ -88,6 +91,32 @@ def report() -> Report:
         turntable=None,
         files=["asset.json", "mesh.glb"],
     )
+
+
+def test_the_figures_of_a_mesh_stand_there_in_words(report):
+    facts = {
+        **quality(painted_ball()),
+        "num_faces": 1280,
+        "num_vertices": 642,
+        "unseen_share": 0.1424,
+        "material": {"roughness": 0.9, "metallic": 0.0, "is_estimate": True},
+        "frame": "glTF: right-handed, y up, front +z, metres",
+        "sha256": "ff",
+        "bytes": 9,
+        "world_from_file": [[1.0]],
+    }
+    assert set(facts) == {*MESH_FACTS, *BOOKKEEPING}
+    text = page(replace(report, manifest={**report.manifest, "files": {"mesh.glb": facts}}))
+    table = re.search(r"<h2>Mesh.*?</table>", text, re.DOTALL).group()
+    rows = re.findall(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", table)
+    shown = dict(rows)
+    assert len(shown) == len(MESH_FACTS)
+    assert not any(key in table for key in facts if "_" in key)
+    assert shown["Triangles"].startswith("1,280 ")
+    assert shown["Closed (watertight)"] == "yes <small>no holes: it can be printed, filled and cut</small>"
+    assert shown["Unseen surface"].startswith("14.2 % <small>that no frame shows")
+    assert shown["Material"].startswith("roughness 0.9, metallic 0.0 ")
+    assert shown["Connected parts"].startswith("1 ")
 
 
 def test_what_is_known_stands_there(report):

@@ -20,6 +20,7 @@ from PIL import Image
 
 from generator.config import EditConfig
 from vid2three.config import WALKS
+from vid2three.mesh_facts import described
 from vid2three.sheet import Row
 
 VIEWER = "viewer.html"
@@ -216,11 +217,9 @@ def _mesh(report: Report) -> str:
     facts = report.manifest["files"].get("mesh.glb")
     if facts is None:
         return ""
-    hidden = ("sha256", "world_from_file", "bytes")
     rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(_plain(value))}</td></tr>"
-        for name, value in facts.items()
-        if name not in hidden
+        f"<tr><th>{escape(name)}</th><td>{escape(value)} <small>{escape(meaning)}</small></td></tr>"
+        for name, value, meaning in described(facts)
     )
     return f"<section><h2>Mesh <small>mesh.glb</small></h2><table>{rows}</table></section>"
 
@@ -237,7 +236,7 @@ def _provenance(report: Report) -> str:
         weights = manifest["weights"]
         facts |= {"model": f"{weights['name']} ({weights['licence']})", "its SHA-256": weights["sha256"]}
     facts["version"] = f"vid2three {manifest['versions']['vid2three']}"
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(_plain(value))}</td></tr>" for name, value in facts.items())
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items())
     links = "".join(f"<li><a href='{escape(name, quote=True)}'>{escape(name)}</a></li>" for name in report.files)
     settings = escape(json.dumps(manifest["config"], indent=1, ensure_ascii=False))
     return (
@@ -292,16 +291,6 @@ def _embedded(picture: np.ndarray) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_plain(item)}" for key, item in value.items())
-    return str(value)
 
 
 STYLE = """
