@@ -82,6 +82,23 @@ def test_the_splats_of_a_run_stay_in_its_world_in_every_format(run_folder, tmp_p
     assert likeness(lopsided_splats(200, 1), found, orbit_cameras()) > floor
 
 
+def test_the_mesh_of_a_run_goes_with_its_splats_into_usd_and_moves_along(run_folder, tmp_path):
+    needs_usd(path := tmp_path / "a.usdc")
+    export(run_folder, path, what="splats", height_m=2.0, pivot="base")
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(path))
+    (mesh,) = [UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh)]
+    low, high = np.array(mesh.GetExtentAttr().Get())
+    assert mesh.ComputePurpose() == "proxy"
+    np.testing.assert_allclose([low[2], high[2]], [0, 2], atol=1e-5)
+    np.testing.assert_allclose((low + high)[:2], 0, atol=1e-5)
+    boxes = [UsdGeom.BBoxCache(Usd.TimeCode.Default(), [purpose]) for purpose in ("proxy", "render")]
+    ranges = [box.ComputeWorldBound(stage.GetDefaultPrim()).ComputeAlignedRange() for box in boxes]
+    assert not ranges[1].IsEmpty()
+    assert ranges[0].GetSize()[2] == pytest.approx(2.0, abs=1e-5)
+
+
 def test_the_ending_says_what_is_meant_where_it_can(run_folder, tmp_path):
     assert formats.kind_of(export(run_folder, tmp_path / "a.spz")) == "splats"
     assert formats.kind_of(export(run_folder, tmp_path / "a.obj")) == "mesh"

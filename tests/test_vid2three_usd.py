@@ -99,6 +99,51 @@ def test_every_validator_of_usd_core_is_content(tmp_path, suffix, what):
     assert [error.GetMessage() for error in found] == []
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("up", ["z", "y"])
+def test_a_mesh_stands_beside_splats_as_their_proxy(tmp_path, suffix, up):
+    ball, splats = painted_ball(), lopsided_splats(20, 1)
+    path = tmp_path / f"a{suffix}"
+    usd.save_splats(path, splats, extras=NOTES, up=up, proxy=ball)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    stage = Usd.Stage.Open(str(path))
+    (field,) = [prim for prim in stage.Traverse() if prim.IsA(UsdVol.ParticleField3DGaussianSplat)]
+    assert UsdGeom.Imageable(field).ComputePurpose() == "render"
+    proxy, render = UsdGeom.Imageable(field).ComputeProxyPrim()
+    assert (proxy.IsA(UsdGeom.Mesh), render) == (True, field)
+    assert UsdGeom.Imageable(proxy).ComputePurpose() == "proxy"
+    points = np.array(UsdGeom.Mesh(proxy).GetPointsAttr().Get())
+    points = points if up == "z" else points @ [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # z up again
+    np.testing.assert_allclose([points.min(axis=0), points.max(axis=0)], ball.bounds, atol=1e-6)
+    colors = np.array(UsdGeom.Mesh(proxy).GetDisplayColorAttr().Get())
+    in_front = (points[:, 1] < -0.3) & (points[:, 2] < 1.5)
+    assert (colors[in_front, 0] > 0.3).all()
+    assert (colors[in_front, 2] < 0.1).all()
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    found = UsdValidation.ValidationContext(validators).Validate(stage)
+    assert [error.GetMessage() for error in found] == []
+    assert usd.holds_splats(path)
+    assert len(usd.read_splats(path).splats) == 20
+
+
+def test_splats_without_a_mesh_are_for_every_purpose(tmp_path):
+    usd.save_splats(tmp_path / "a.usda", lopsided_splats(20, 1))
+    stage = Usd.Stage.Open(str(tmp_path / "a.usda"))
+    (field,) = [prim for prim in stage.Traverse() if prim.IsA(UsdVol.ParticleField3DGaussianSplat)]
+    assert UsdGeom.Imageable(field).ComputePurpose() == "default"
+
+
+def test_a_stand_in_before_the_splats_is_not_taken_for_them(tmp_path):
+    usd.save_splats(tmp_path / "a.usda", lopsided_splats(20, 1), proxy=painted_ball())
+    stage = Usd.Stage.Open(str(tmp_path / "a.usda"))
+    layer = stage.GetRootLayer()
+    layer.GetPrimAtPath("/splats").nameChildrenOrder = ["proxy", "material", "gaussians"]
+    layer.Export(str(tmp_path / "b.usda"))
+    stage = Usd.Stage.Open(str(tmp_path / "b.usda"))
+    assert [prim.GetName() for prim in stage.Traverse()][:2] == ["splats", "proxy"]
+    assert usd.holds_splats(tmp_path / "b.usda")
+
+
 def test_canary_a_validator_finds_a_missing_default_prim(tmp_path):
     usd.save_mesh(tmp_path / "a.usda", colored_box())
     text = (tmp_path / "a.usda").read_text().replace('defaultPrim = "asset"', "")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import trimesh
 
 from recon.camera import Cameras
 from vid2three import roundtrip
@@ -30,6 +31,7 @@ from vid2three.formats import (
 from vid2three.formats.contents import MeshFile, SplatsFile
 from vid2three.formats.stl import MESH_SAVERS as IN_MILLIMETRES
 from vid2three.formats.transforms import load_transforms
+from vid2three.formats.usd import ENDINGS as USD_ENDINGS
 from vid2three.lock import locked
 from vid2three.place import FRAMES, bounds, box_placement, moved, moved_splats
 from vid2three.roundtrip import RoundTrip, compare_meshes, compare_splats
@@ -54,6 +56,8 @@ class Source:
     """[4,4]: from the content's frame to that of the cameras."""
     extent: np.ndarray
     """Lowest and highest corner [2,3] in the content's frame: what height and pivot are taken from."""
+    proxy: trimesh.Trimesh | None = None
+    """A mesh of the same thing in the content's frame, for formats that keep one beside splats."""
 
 
 def export(
@@ -206,7 +210,7 @@ def _of_run(run: Run, what: What) -> Source:
         to_cameras, extent = world_from_mesh(run), bounds(content.mesh)
     elif run.path("mesh.glb").is_file():  # so that the same height and pivot bring both together
         world = moved(MESH_READERS[".glb"](run.path("mesh.glb")).mesh, world_from_mesh(run))
-        to_cameras, extent = np.eye(4), bounds(world)
+        return Source(content, provenance(run), cameras, np.eye(4), bounds(world), proxy=world)
     else:
         to_cameras, extent = np.eye(4), bounds(content.splats)
     return Source(content, provenance(run), cameras, to_cameras, extent)
@@ -233,7 +237,11 @@ def _written(path: Path, source: Source, matrix: np.ndarray, axis: Up, spz_versi
     if content.primitive == "2dgs" and suffix != ".ply":
         raise ValueError(f"Flat splats (2dgs) have no place in a {suffix}; write them as .ply.")
     options: dict[str, Any] = {"primitive": content.primitive, "antialiased": content.antialiased}
-    save = partial(SPLAT_SAVERS[suffix], version=spz_version) if suffix == ".spz" else SPLAT_SAVERS[suffix]
+    save = SPLAT_SAVERS[suffix]
+    if suffix == ".spz":
+        save = partial(save, version=spz_version)
+    if suffix in USD_ENDINGS and source.proxy is not None:
+        save = partial(save, proxy=moved(source.proxy, matrix))
     save(path, moved_splats(content.splats, matrix), extras=source.extras, up=axis, **options)
     read = SPLAT_READERS[suffix](path, axis).splats
     written = moved_splats(content.splats, source.to_cameras)

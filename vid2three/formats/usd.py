@@ -3,7 +3,8 @@
 Frame: right-handed, z up, front -y unless asked otherwise, which upAxis says; metersPerUnit is 1. The default prim is
 named after the asset, notes stand in customLayerData under `vid2three`. A mesh has a UsdPreviewSurface with its
 textures, beside the file as PNG or inside the package, or its vertex colours (linear light) as displayColor. Splats are
-a ParticleField3DGaussianSplat (OpenUSD 26.03 and later) with float32 values.
+a ParticleField3DGaussianSplat (OpenUSD 26.03 and later) with float32 values. A mesh may stand beside them as their
+proxy: the splats then have the purpose `render`, the mesh `proxy`, and proxyPrim leads from the one to the other.
 
 A file is opened by usd_child.py in a process of its own: USD's C++ is not made for bytes of an attacker's choice.
 """
@@ -70,24 +71,12 @@ def save_mesh(
     names = {key: f"{stem}{TEXTURE_NAMES[key]}.png" for key in pictures}
     pxr = _pxr()
     stage, root = _stage(pxr, name, extras, up)
-    prim = pxr.UsdGeom.Mesh.Define(stage, f"{root}/mesh")
-    geometry, joined = welded(turned_mesh)
-    prim.CreatePointsAttr(_vectors(pxr, np.asarray(geometry.vertices)))
-    prim.CreateFaceVertexCountsAttr(pxr.Vt.IntArray.FromNumpy(np.full(len(mesh.faces), 3, np.int32)))
-    prim.CreateFaceVertexIndicesAttr(pxr.Vt.IntArray.FromNumpy(joined[mesh.faces].astype(np.int32).ravel()))
-    prim.CreateSubdivisionSchemeAttr("none")
-    prim.CreateNormalsAttr(_vectors(pxr, np.asarray(geometry.vertex_normals)))
-    prim.SetNormalsInterpolation("vertex")
-    prim.CreateExtentAttr(_vectors(pxr, np.asarray(geometry.bounds)))
-    primvars = pxr.UsdGeom.PrimvarsAPI(prim)
+    prim = _add_mesh(pxr, stage, f"{root}/mesh", turned_mesh, has_colors=not pictures)
     if pictures:
         uv = np.asarray(mesh.visual.uv, np.float32)[mesh.faces.ravel()]  # type: ignore[union-attr]
         kind = pxr.Sdf.ValueTypeNames.TexCoord2fArray
+        primvars = pxr.UsdGeom.PrimvarsAPI(prim)
         primvars.CreatePrimvar("st", kind, "faceVarying").Set(pxr.Vt.Vec2fArray.FromNumpy(uv))
-    else:
-        colors = np.zeros((len(geometry.vertices), 3))
-        colors[joined] = srgb_to_linear(vertex_colors(mesh).astype(np.float64))
-        prim.CreateDisplayColorPrimvar("vertex").Set(_vectors(pxr, colors))
     _material(pxr, stage, root, prim, names)
     _save(pxr, stage, path, {names[key]: data for key, data in pictures.items()})
 
@@ -100,8 +89,13 @@ def save_splats(
     primitive: Primitive = "3dgs",
     antialiased: bool = False,
     up: Up = "z",
+    proxy: trimesh.Trimesh | None = None,
 ) -> None:
-    """Write z-up splats as USD. The schema has no word for `antialiased`; customLayerData keeps it for our reader."""
+    """Write z-up splats as USD, and a mesh of the same thing for programs that know no splats.
+
+    The proxy lies where the splats do and has colours at its vertices. The schema has no word for `antialiased`;
+    customLayerData keeps it for our reader.
+    """
     check_finite(splats, "USD")
     splats = turned(splats, _axis(up))
     pxr = _pxr()
@@ -122,6 +116,12 @@ def save_splats(
     prim.CreateSortingModeHintAttr("zDepth")
     reach = REACH * scales.max(axis=1, keepdims=True)
     prim.CreateExtentAttr(_vectors(pxr, np.stack([(means - reach).min(axis=0), (means + reach).max(axis=0)])))
+    if proxy is not None:
+        mesh = _add_mesh(pxr, stage, f"{root}/proxy", moved(proxy, FROM_Z_UP[_axis(up)]), has_colors=True)
+        _material(pxr, stage, root, mesh, {})
+        mesh.CreatePurposeAttr(pxr.UsdGeom.Tokens.proxy)
+        prim.CreatePurposeAttr(pxr.UsdGeom.Tokens.render)
+        prim.SetProxyPrim(mesh.GetPrim())
     _save(pxr, stage, path, {})
 
 
@@ -220,6 +220,24 @@ def _plain(value: Any) -> bool | int | float | str:
 
 def _vectors(pxr: SimpleNamespace, rows: np.ndarray) -> Any:
     return pxr.Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(rows, np.float32))
+
+
+def _add_mesh(pxr: SimpleNamespace, stage: Any, path: str, mesh: trimesh.Trimesh, *, has_colors: bool) -> Any:
+    """Return a new mesh prim with welded vertices and, where asked for, their colours in linear light."""
+    prim = pxr.UsdGeom.Mesh.Define(stage, path)
+    geometry, joined = welded(mesh)
+    prim.CreatePointsAttr(_vectors(pxr, np.asarray(geometry.vertices)))
+    prim.CreateFaceVertexCountsAttr(pxr.Vt.IntArray.FromNumpy(np.full(len(mesh.faces), 3, np.int32)))
+    prim.CreateFaceVertexIndicesAttr(pxr.Vt.IntArray.FromNumpy(joined[mesh.faces].astype(np.int32).ravel()))
+    prim.CreateSubdivisionSchemeAttr("none")
+    prim.CreateNormalsAttr(_vectors(pxr, np.asarray(geometry.vertex_normals)))
+    prim.SetNormalsInterpolation("vertex")
+    prim.CreateExtentAttr(_vectors(pxr, np.asarray(geometry.bounds)))
+    if has_colors:
+        colors = np.zeros((len(geometry.vertices), 3))
+        colors[joined] = srgb_to_linear(vertex_colors(mesh).astype(np.float64))
+        prim.CreateDisplayColorPrimvar("vertex").Set(_vectors(pxr, colors))
+    return prim
 
 
 def _material(pxr: SimpleNamespace, stage: Any, root: str, mesh: Any, names: dict[str, str]) -> None:

@@ -33,9 +33,11 @@ def main(source: str, target: str) -> None:
     if layer.GetCompositionAssetDependencies() or layer.subLayerPaths:
         raise ValueError("it refers to other files, which are not followed; flatten it first")
     stage = Usd.Stage.Open(layer)
-    prim = next((prim for prim in stage.Traverse() if prim.GetTypeName() in LENGTHS), None)
-    if prim is None:
+    prims = [prim for prim in stage.Traverse() if prim.GetTypeName() in LENGTHS]
+    if not prims:
         raise ValueError("it holds neither a mesh nor splats")
+    prims.sort(key=lambda prim: UsdGeom.Imageable(prim).ComputePurpose() in ("proxy", "guide"))  # stand-ins last
+    prim = prims[0]
     facts = {
         "up": str(UsdGeom.GetStageUpAxis(stage)),
         "unit": float(UsdGeom.GetStageMetersPerUnit(stage)) if layer.pseudoRoot.HasInfo("metersPerUnit") else 1.0,
