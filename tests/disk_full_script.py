@@ -18,7 +18,7 @@ from pathlib import Path
 from vid2three.cli import main
 
 SIZE_MB = 24
-FIRST_ROOM, MORE_ROOM = 8 * 2**10, 160 * 2**10  # bytes
+FIRST_ROOM, GROWTH = 8 * 2**10, 1.6  # bytes free at first, and how much more each time
 
 
 def call(arguments: list[str]) -> tuple[int, str]:
@@ -61,7 +61,7 @@ def fill_up(mount: Path, settings: str) -> None:
         code, said = call([*command, "-o", str(run)])
         half = sorted(path.name for path in mount.rglob(".*"))
         tell(code=code, said=said, half=half)
-        room = MORE_ROOM
+        room = int(GROWTH * room)
     found = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
     manifests = [json.loads(files.pop("asset.json")) for files in (expected, found)]
     for manifest in manifests:

@@ -71,7 +71,7 @@ def test_a_full_disk_stops_make_with_a_sentence_and_more_room_brings_the_same_by
     script = [sys.executable, str(root / "tests" / "disk_full_script.py"), str(tmp_path / "disk")]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     command = [*own_mounts, *script, str(tmp_path / "tiny.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, timeout=1800)
     assert done.returncode == 0, done.stderr
     plain, *calls, end = [json.loads(line) for line in done.stdout.splitlines()]
     assert plain == {"code": 0, "said": ""}
