@@ -111,6 +111,21 @@ def test_progress_counts_to_the_end_and_quality_rises(views):
     assert scores[-1] > scores[0] + 3
 
 
+def test_snapshots_are_copies_that_go_on_and_change_nothing(views):
+    config, taken = replace(CONFIG, iterations=90), []
+
+    def spoil(current):
+        taken.append(current())
+        to_spoil = current()
+        to_spoil.means.zero_()
+        to_spoil.sh.zero_()
+
+    watched = fit(views, config, snapshot=spoil)
+    assert to_rows(watched).numpy().tobytes() == to_rows(fit(views, config)).numpy().tobytes()
+    assert len(taken) == 4
+    assert len({to_rows(splats).numpy().tobytes() for splats in taken}) == 4
+
+
 def test_the_loss_through_autograd_is_the_kernels(views):
     """The optional terms go through autograd: with none of weight, it gives what the kernels give."""
     rows = to_rows(start(views, CONFIG)).contiguous()

@@ -51,6 +51,7 @@ from vid2three.picture import load_picture
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
 from vid2three.report import Report, page
 from vid2three.run import Progress, Run, StageFiles, sha256
+from vid2three.snapshots import snapshots
 from vid2three.sources import printable
 from vid2three.verdict import VERDICT, agreeing_views, view_files, witnessed_centers
 from vid2three.video import enlarged, save_video
@@ -213,7 +214,8 @@ def splats(run: Run, config: FitConfig, progress: Progress) -> None:
     seed = run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
-        fitted = fit(agreeing_views(run), config, seed=seed, progress=partial(progress, "fit"))
+        with snapshots(run.folder, config) as snapshot:
+            fitted = fit(agreeing_views(run), config, seed=seed, progress=partial(progress, "fit"), snapshot=snapshot)
         notes = provenance(run)
         with files.file("splats.ply", frame=run.manifest["world"], num_splats=len(fitted)) as path:
             save_splats(path, fitted, extras=notes, primitive=config.primitive, antialiased=config.antialiased)

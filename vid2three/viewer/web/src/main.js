@@ -215,6 +215,7 @@ async function start() {
   addEventListener("resize", resize);
   await present(asset);
   document.documentElement.dataset.readyMs = String(Math.round(performance.now()));
+  if (asset.live) document.documentElement.dataset.live = "";
   if (asset.live) follow(present, fail, (line) => (text($("notice"), line).hidden = !line));
 }
 
