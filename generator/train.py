@@ -357,8 +357,7 @@ class Trainer:
         line |= {name: round(value, 4) for name, value in values.items()}
         if not self.ranks.is_first:
             return
-        with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        _add_line(self.folder / "log.jsonl", json.dumps(line))
         self.log(json.dumps(line))
 
     def _held_out_clips(self, num: int) -> Tensor:
@@ -371,6 +370,14 @@ class Trainer:
 
 def _workers(config: TrainConfig) -> Workers:
     return Workers(config.workers, config.engine, config.ray_address)
+
+
+def _add_line(path: Path, line: str) -> None:
+    """Add a line to a file, which may end with half a line where a disk was full."""
+    with path.open("ab+") as file:
+        file.seek(max(file.tell() - 1, 0))
+        is_whole = file.read(1) in (b"", b"\n")
+        file.write(("" if is_whole else "\n").encode() + line.encode() + b"\n")
 
 
 def _save_state(path: Path, state: dict) -> None:

@@ -21,7 +21,7 @@ from generator.ranks import Ranks
 from generator.shard_clips import ShardClips
 from generator.text import load_text_encoder
 from generator.tracer import trace_clip
-from generator.train import Trainer, train
+from generator.train import Trainer, _add_line, train
 from generator.train_dit import (
     LatentClips,
     Mixture,
@@ -331,6 +331,15 @@ def test_every_weight_has_one_optimizer(name):
 
 
 # The whole walk
+
+
+def test_a_line_goes_behind_half_a_line_and_not_into_it(tmp_path):
+    path = tmp_path / "log.jsonl"
+    for line in ('{"step": 1}', '{"step": 2}'):
+        _add_line(path, line)
+    path.write_bytes(path.read_bytes() + b'{"st')  # a full disk's last words
+    _add_line(path, '{"step": 3}')
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n{"st\n{"step": 3}\n'
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,23 @@ except (OSError, ValueError) as error:
 """
 
 
+CHECKPOINTER = """
+import sys
+from pathlib import Path
+import torch
+from generator.train import _save_state
+from vid2three.disk import disk_errors
+path = Path(sys.argv[1]) / "dit.pt"
+_save_state(path, {"step": 1})
+try:
+    with disk_errors(path.parent):
+        _save_state(path, {"step": 2, "ema": torch.zeros(3 * 2**18)})
+except OSError as error:
+    print(type(error).__name__, error)
+print(torch.load(path, weights_only=True))
+"""
+
+
 def namespace() -> list[str] | None:
     """Return the words before a command that give it mounts of its own, None where the system grants none."""
     if shutil.which("unshare") is None:
@@ -97,6 +114,17 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_no_half_of_it(root, 
     told = write(tmp_path / "disk" / "run", 3 * 2**20, *before, root=root)
     place = re.escape(str(tmp_path / "disk" / "run"))
     assert re.fullmatch(rf"DiskError No space is left on the disk of {place}: make room there\. .* again\.", told)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one(root, tmp_path, own_mounts):
+    (tmp_path / "disk").mkdir()
+    script = f'mount -t tmpfs -o size=1m tmpfs "{tmp_path}/disk" && exec "$@"'
+    command = [*own_mounts, "sh", "-c", script, "sh", sys.executable, "-c", CHECKPOINTER, str(tmp_path / "disk")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    told, kept = done.stdout.splitlines()
+    assert told.startswith(f"DiskError No space is left on the disk of {tmp_path}/disk: make room there. What is")
+    assert kept == "{'step': 1}"
 
 
 def test_a_read_only_disk_says_so(root, tmp_path, own_mounts):

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from generator.config import TrainConfig
 from vid2three import lock
 from vid2three.cli import main
 from vid2three.lock import LOCK, locked
+from vid2three.pipeline import train
 from vid2three.run import held_run, load_run, open_run
 
 HOLDER = """
@@ -126,6 +128,16 @@ def test_an_export_into_the_folder_of_a_run_that_goes_on_is_refused(holder, tmp_
         main(["export", str(tmp_path), str(tmp_path / "other.obj")])
     assert end.value.code == 2
     assert f"Process {holder[0].pid} has been working in" in capsys.readouterr().err
+
+
+def test_a_second_training_is_refused_and_the_ranks_of_one_are_not(holder, tmp_path, monkeypatch):
+    monkeypatch.setattr("generator.train.train", lambda config, log: tmp_path / "made.safetensors")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ValueError, match=f"Process {holder[0].pid} has been working in"):
+        train(TrainConfig(folder=str(tmp_path)))
+    assert train(TrainConfig(folder=str(tmp_path / "other"))) == tmp_path / "made.safetensors"
+    monkeypatch.setenv("RANK", "1")  # of several processes that train together the first holds it for all
+    assert train(TrainConfig(folder=str(tmp_path))) == tmp_path / "made.safetensors"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"pid": "x; rm", "host": "h", "since": 0}', "[1]", "x" * 10**6])

@@ -6,6 +6,8 @@ the cure. Called again with the same arguments, a walk goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +19,8 @@ from vid2three import stages
 from vid2three.capture import cut_out, digest, has_cameras, is_colmap, load_views, settled
 from vid2three.config import MakeConfig, ReconstructConfig, check_input
 from vid2three.convert import export, exports
+from vid2three.disk import disk_errors
+from vid2three.lock import locked
 from vid2three.nerfstudio import stages as nerfstudio
 from vid2three.nerfstudio.environment import Environment, find_environment
 from vid2three.run import Progress, Run, held_run, no_progress
@@ -200,7 +204,17 @@ def _backend(environment: Environment | None) -> dict[str, Any]:
 
 
 def train(config: TrainConfig, *, log: Callable[[str], None] = print) -> Path:
-    """Train a generator from nothing and return the file of its weights; call it again to go on."""
+    """Train a generator from nothing and return the file of its weights; call it again to go on.
+
+    Nobody else trains in the folder meanwhile: of several processes that train together, the first holds it.
+    """
+    from generator.train import check
     from generator.train import train as train_generator
 
-    return train_generator(config, log=log)
+    check(config)
+    folder, is_first = Path(config.folder), os.environ.get("RANK", "0") == "0"  # as torch's launchers number them
+    with disk_errors(folder), contextlib.ExitStack() as held:
+        if is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder))
+        return train_generator(config, log=log)
