@@ -21,6 +21,7 @@ from recon.start import start_splats
 from recon.views import Views, composited
 from vid2three.capture import load_views
 from vid2three.config import Background, Layout
+from vid2three.disk import disk_errors
 from vid2three.formats.colmap import save_colmap
 from vid2three.formats.images import save_image
 from vid2three.formats.transforms import save_transforms
@@ -55,7 +56,8 @@ def export_views(
     points, colors = _points(views)
     if background != "keep":
         views = replace(views, images=composited(views, LEVELS[background]), alphas=None)
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder.absolute().parent) as beside:
+    place = folder.absolute().parent
+    with disk_errors(place), tempfile.TemporaryDirectory(prefix=PARTIAL, dir=place) as beside:
         made = Path(beside) / folder.name
         (made / "images").mkdir(parents=True)
         names = [f"{index:03d}.png" for index in range(len(views))]
