@@ -66,6 +66,11 @@ class GenerateConfig:
     """Picture of the thing from its front, which the clip begins with; say in the prompt what it is."""
     negative_prompt: str = ""
     """What to steer away from; empty steers away from nothing in particular."""
+    captioner: str = ""
+    """Language model that first says the prompt in words the model knows: a folder, or a name on the Hugging Face hub;
+    the rules of vid2three alone unless given."""
+    captioner_temperature: float = 0.0
+    """0 takes the language model's likeliest words; above, they are drawn by the seed."""
     num_frames: int = 24
     """Frames of the orbit; even."""
     height: int = 128
@@ -90,6 +95,58 @@ class GenerateConfig:
     mends: int = 0
     """Times that frames which do not fit in with the others are made anew, the others held; each costs a sampling and a
     few seconds to judge it."""
+
+
+FamilyName = Literal["auto", "wan", "cogvideox", "ltx", "hunyuan", "mochi", "cosmos", "svd"]
+Offload = Literal["auto", "none", "model", "sequential"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class VideoModelConfig:
+    """Prompt to video, by a model of your own in the format of diffusers. None: as its family has learnt it."""
+
+    family: FamilyName = "auto"
+    """Which model it is; auto asks its folder."""
+    model: str = ""
+    """Its folder, which holds a model_index.json, or its name on the Hugging Face hub."""
+    variant: str = ""
+    """Take the weights of that variant, such as fp16, where the folder holds several."""
+    lora: str = ""
+    """A LoRA for it: a .safetensors file."""
+    lora_scale: float = 1.0
+    """How strongly the LoRA acts."""
+    image: str = ""
+    """Picture of the thing, for models that go on from one; its subject is cut out and put on white."""
+    cut_image: bool = True
+    """Cut the picture's subject out; without it the picture is taken as it is, cropped to the frame."""
+    recipe: bool = True
+    """Add the family's words for an orbit around a still thing; without it the model is told your prompt alone."""
+    negative_prompt: str | None = None
+    """What to steer away from; the family's own list unless given."""
+    captioner: str = ""
+    """Language model that first describes the prompt more fully: a folder, or a name on the Hugging Face hub."""
+    captioner_temperature: float = 0.0
+    """0 takes the language model's likeliest words; above, they are drawn by the seed."""
+    steps: int | None = None
+    """Sampler steps."""
+    guidance: float | None = None
+    """How strongly the prompt is followed; distilled models want 1."""
+    num_frames: int | None = None
+    """Frames of the video."""
+    height: int | None = None
+    """Pixels."""
+    width: int | None = None
+    """Pixels."""
+    fps: int | None = None
+    """Frames a second."""
+    device: str = "auto"
+    """cpu, cuda, mps, or auto."""
+    dtype: Dtype = "auto"
+    """Numbers to compute in; auto is bfloat16 on CUDA, float32 elsewhere."""
+    offload: Offload = "auto"
+    """Keep in the memory of a GPU only the network that works (model) or only its layer (sequential, slow); auto is
+    model where all of them do not fit."""
 
 
 @dataclass(frozen=True)
