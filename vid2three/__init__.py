@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         InputConfig,
         MakeConfig,
         ReconstructConfig,
+        VideoMakeConfig,
+        VideoModelConfig,
         load_config,
     )
     from vid2three.editing import edit
@@ -47,6 +49,8 @@ _MODULE_OF = {
     "ExportConfig": "config",
     "GenerateConfig": "config",
     "InputConfig": "config",
+    "VideoMakeConfig": "config",
+    "VideoModelConfig": "config",
     "load_config": "config",
 }
 __all__ = [
@@ -57,6 +61,8 @@ __all__ = [
     "MakeConfig",
     "ReconstructConfig",
     "Run",
+    "VideoMakeConfig",
+    "VideoModelConfig",
     "edit",
     "evaluate",
     "export",

@@ -25,12 +25,14 @@ from vid2three.stop import stoppable, stopped
 
 vid2three.check_siblings()  # before the next lines import a stranger of the same name
 
-from generator.config import GenerateConfig  # noqa: E402
+from generator.config import GenerateConfig, VideoModelConfig  # noqa: E402
 from vid2three import commands  # noqa: E402
-from vid2three.config import MakeConfig, load_config  # noqa: E402
+from vid2three.config import MakeConfig, VideoMakeConfig, load_config  # noqa: E402
 
 SHORT = {  # what is asked for most, without the part of the walk that it belongs to
     "--image": "--generate.image",
+    "--captioner": "--generate.captioner",
+    "--model": "--generate.model",
     "--faces": "--mesh.num-faces",
     "--texture": "--mesh.texture-size",
     "--lods": "--mesh.lods",
@@ -40,6 +42,7 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--num-frames": "--input.num-frames",
     "--fov-deg": "--poses.fov-deg",
 }
+OF_VIDEO_MODEL = ("--model", "--lora", "--image", "--captioner")  # short of --generator.model and so on
 COMMANDS: dict[str, Any] = {
     "make": commands.Make,
     "generate": commands.Generate,
@@ -55,6 +58,9 @@ COMMANDS: dict[str, Any] = {
     "doctor": commands.Doctor,
     "blender": commands.Blender,
 }
+
+
+BY_VIDEO_MODEL: dict[str, Any] = {"make": commands.MakeByVideoModel, "generate": commands.GenerateByVideoModel}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -96,6 +102,10 @@ def main(argv: list[str] | None = None) -> None:
 def parse(argv: list[str]) -> Any:
     """Return the command object that the arguments ask for; settings are flag over file over preset over default."""
     name = argv[0] if argv and argv[0] in COMMANDS else None
+    known = COMMANDS
+    if name in BY_VIDEO_MODEL and _names_video_model(argv):
+        known = {**COMMANDS, name: BY_VIDEO_MODEL[name]}
+        argv = [_of_video_model(word, name) for word in argv]
     if name in ("make", "reconstruct"):
         argv = [_long(word) for word in argv]
     if name == "export":  # its file stood behind -o before it could be the second word
@@ -104,7 +114,7 @@ def parse(argv: list[str]) -> Any:
         follows = [*argv[1:], "-"]
         argv = [word for word, after in zip(argv, follows) if word != "--zip" or not after.startswith("-")]
     choices = []
-    for key, command in COMMANDS.items():
+    for key, command in known.items():
         default = _default(command, argv[1:]) if key == name else tyro.MISSING_NONPROP
         choices.append(Annotated[command, tyro.conf.subcommand(key, default=default, prefix_name=False)])
     return tyro.cli(
@@ -120,6 +130,25 @@ def parse(argv: list[str]) -> Any:
 def _long(word: str) -> str:
     flag, equals, value = word.partition("=")
     return SHORT.get(flag, flag) + equals + value
+
+
+def _names_video_model(argv: list[str]) -> bool:
+    """Say whether --generator names another one than the model that comes along."""
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--generator", nargs="?", default="embedded")
+    return peek.parse_known_args(argv)[0].generator != "embedded"
+
+
+def _of_video_model(word: str, name: str) -> str:
+    """Return a flag as the command by a video model has it: `generate` takes the model's settings without a part."""
+    flag, equals, value = word.partition("=")
+    if name == "generate":
+        flag = "--family" if flag == "--generator" else flag.replace("--generator.", "--", 1)
+    elif flag == "--generator":
+        flag = "--generator.family"
+    elif flag in OF_VIDEO_MODEL:
+        flag = f"--generator.{flag.removeprefix('--')}"
+    return flag + equals + value
 
 
 def _default(command: Any, argv: list[str]) -> Any:
@@ -146,6 +175,8 @@ def _default(command: Any, argv: list[str]) -> Any:
 def _loaded(settings: Any, preset: str | None, file: Path | None) -> Any:
     if isinstance(settings, GenerateConfig):  # presets speak of whole walks
         return load_config(MakeConfig(generate=settings), preset, file).generate
+    if isinstance(settings, VideoModelConfig):
+        return load_config(VideoMakeConfig(generator=settings), preset, file).generator
     return load_config(settings, preset, file)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from generator.config import EditConfig as EditConfig
-from generator.config import GenerateConfig
+from generator.config import GenerateConfig, VideoModelConfig
 from recon.config import FitConfig, MeshConfig, NerfConfig, PosesConfig
 
 Config = TypeVar("Config")
@@ -147,8 +147,19 @@ class ReconstructConfig:
     """What ns-train is told, with --backend nerfstudio."""
 
 
+@dataclass(frozen=True)
+class VideoMakeConfig(ReconstructConfig):
+    """Prompt to asset by a video model of the user's, whose clip goes the way of any video."""
+
+    generator: VideoModelConfig = field(default_factory=VideoModelConfig)
+    """Prompt to video."""
+    export: ExportConfig = field(default_factory=lambda: ExportConfig(height_m=1.0, pivot="base"))
+    """What is written beside the splats."""
+
+
 SECTIONS = {
     "generate": GenerateConfig,
+    "generator": VideoModelConfig,
     "input": InputConfig,
     "poses": PosesConfig,
     "fit": FitConfig,
@@ -160,6 +171,11 @@ SECTIONS = {
 
 CHOICES = {"method": Method, "backend": Backend}  # settings of `make` and `reconstruct` outside any section
 WALKS: dict[str, type] = {"make": MakeConfig, "reconstruct": ReconstructConfig}  # sections for one of the two alone
+
+
+def usual_config(manifest: Mapping[str, Any]) -> MakeConfig | ReconstructConfig:
+    """Return the defaults of the walk that a manifest tells of."""
+    return VideoMakeConfig() if "generator" in manifest["config"] else WALKS[manifest["command"]]()
 
 
 def load_config(default: Config, preset: str | None = None, file: Path | None = None) -> Config:

@@ -49,6 +49,19 @@ def load_picture(path: Path, height: int, width: int) -> Float[Tensor, "4 h w"]:
     return torch.from_numpy(placed)
 
 
+def whole_picture(path: Path, height: int, width: int) -> Float[Tensor, "3 h w"]:
+    """Read a picture as it is, on white where it is transparent, cropped about its middle to a frame of this size."""
+    pixels = load_image(path, upright=True).astype(np.float32) / 255
+    if pixels.shape[2] == 4:
+        pixels = pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]
+    image = Image.fromarray((pixels * 255).round().astype(np.uint8))
+    scale = min(image.height / height, image.width / width)
+    left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
+    box = (left, top, left + scale * width, top + scale * height)
+    fitted = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=box), np.float32) / 255
+    return torch.from_numpy(np.moveaxis(fitted, 2, 0).copy())
+
+
 def _placed(layer: Image.Image, box: tuple[float, float, float, float], height: int, width: int) -> np.ndarray:
     """Return the part of a layer in a box, which may reach beyond it, at a size; averaged over areas."""
     left, top, right, bottom = box

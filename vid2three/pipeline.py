@@ -13,11 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from generator.config import GenerateConfig, TrainConfig
+from generator.config import GenerateConfig, TrainConfig, VideoModelConfig
+from generator.video_plan import caption_for
+from vid2three import film_stages as film
 from vid2three import footage_stages as footage
 from vid2three import stages
 from vid2three.capture import cut_out, digest, has_cameras, is_colmap, load_views, settled
-from vid2three.config import MakeConfig, ReconstructConfig, check_input
+from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, check_input
 from vid2three.convert import export, exports
 from vid2three.disk import disk_errors
 from vid2three.lock import locked
@@ -32,18 +34,25 @@ __all__ = ["export", "generate", "make", "reconstruct", "train"]
 def make(
     prompt: str,
     output: Path | str | None = None,
-    config: MakeConfig | None = None,
+    config: MakeConfig | VideoMakeConfig | None = None,
     *,
     seed: int = 0,
     overwrite: bool = False,
+    force: bool = False,
     nerfstudio_env: Path | str | None = None,
+    allow_download: bool = False,
     progress: Progress = no_progress,
 ) -> Run:
     """Make an asset from a prompt: clip, splats, mesh, preview and turntable in one run folder.
 
     The folder is named after the prompt unless `output` says otherwise. Same prompt, seed and config: same files.
-    `nerfstudio_env` is the folder of a Python environment with nerfstudio, for the backend of that name.
+    A VideoMakeConfig has the clip made by a video model of the user's; its cameras are then estimated, and where they
+    are not to be believed it ends with a ValueError, unless `force`. `nerfstudio_env` is the folder of a Python
+    environment with nerfstudio, for the backend of that name. Models of the user's are downloaded only if
+    `allow_download`.
     """
+    if isinstance(config, VideoMakeConfig):
+        return _by_video_model(prompt, output, config, seed, overwrite, force, nerfstudio_env, allow_download, progress)
     config = config or MakeConfig()
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     expansion = stages.checked_prompt(prompt, seed, config.generate)
@@ -53,20 +62,56 @@ def make(
     facts = stages.generated_facts(prompt, expansion.text, config.generate.model)
     with held_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite) as run:
         progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+        for stage in (*footage.STAGES, "views"):
+            run.forget(stage)
         stages.clip(run, config.generate, progress)
         return fitted(run, config, environment, progress)
+
+
+def _by_video_model(
+    prompt: str,
+    output: Path | str | None,
+    config: VideoMakeConfig,
+    seed: int,
+    overwrite: bool,
+    force: bool,
+    nerfstudio_env: Path | str | None,
+    allow_download: bool,
+    progress: Progress,
+) -> Run:
+    """Make an asset of a video that a model of the user's makes, which goes the way of any video."""
+    check_input(config.input)
+    stages.check_result(config.fit, config.nerf, config.mesh, config.export)
+    footage.check_matcher(config.poses)
+    plan = film.checked(prompt, seed, config.generator, allow_download=allow_download)
+    environment = _environment(config, nerfstudio_env)
+    folder = Path(output) if output else stages.default_folder(prompt, seed)
+    arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
+    caption = caption_for(plan, prompt, recipe=config.generator.recipe)
+    facts = {**film.facts(prompt, plan, caption), **_backend(environment)}
+    with held_run(folder, arguments, facts, overwrite=overwrite) as run:
+        progress("prompt", 1, 1, {"caption": caption, "notes": list(plan.notes)})
+        film.clip(run, plan, config.generator, prompt, progress)
+        with film.kept(run):
+            return _of_footage(run, run.path(film.CLIP), None, config, force, environment, progress)
 
 
 def generate(
     prompt: str,
     output: Path | str | None = None,
-    config: GenerateConfig | None = None,
+    config: GenerateConfig | VideoModelConfig | None = None,
     *,
     seed: int = 0,
     overwrite: bool = False,
+    allow_download: bool = False,
     progress: Progress = no_progress,
 ) -> Run:
-    """Make only the orbit clip of a prompt: orbit.mp4, views with alpha and depth, cameras, and a preview."""
+    """Make only the orbit clip of a prompt: orbit.mp4, views with alpha and depth, cameras, and a preview.
+
+    A VideoModelConfig has it made by a video model of the user's, which gives orbit.mp4 and a preview alone.
+    """
+    if isinstance(config, VideoModelConfig):
+        return _filmed(prompt, output, config, seed, overwrite, allow_download, progress)
     config = config or GenerateConfig()
     expansion = stages.checked_prompt(prompt, seed, config)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
@@ -76,6 +121,27 @@ def generate(
         progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
         stages.clip(run, config, progress)
         stages.show_clip(run, progress)
+        return run
+
+
+def _filmed(
+    prompt: str,
+    output: Path | str | None,
+    config: VideoModelConfig,
+    seed: int,
+    overwrite: bool,
+    allow_download: bool,
+    progress: Progress,
+) -> Run:
+    """Make only the video of a prompt, by a model of the user's."""
+    plan = film.checked(prompt, seed, config, allow_download=allow_download)
+    folder = Path(output) if output else stages.default_folder(prompt, seed)
+    arguments = {"command": "generate", "prompt": prompt.strip(), "seed": seed, "config": {"generator": asdict(config)}}
+    caption = caption_for(plan, prompt, recipe=config.recipe)
+    with held_run(folder, arguments, film.facts(prompt, plan, caption), overwrite=overwrite) as run:
+        progress("prompt", 1, 1, {"caption": caption, "notes": list(plan.notes)})
+        film.clip(run, plan, config, prompt, progress)
+        film.show_clip(run, progress)
         return run
 
 
@@ -118,12 +184,25 @@ def reconstruct(
     arguments = {"command": "reconstruct", "input": pictures, "seed": seed, "config": asdict(config)}
     facts = {**stages.reconstructed_facts(name, footage.WORLD), **_backend(environment)}
     with held_run(folder, arguments, facts, overwrite=overwrite) as run:
-        footage.frames(run, source, config.input, progress)
-        footage.masks(run, masks, config.input, progress)
-        footage.poses(run, config.poses, progress)
-        footage.check_poses(run, config.input.min_confidence, force)
-        footage.views(run, config.input, progress)
-        return fitted(run, config, environment, progress)
+        return _of_footage(run, source, masks, config, force, environment, progress)
+
+
+def _of_footage(
+    run: Run,
+    source: Path,
+    masks: Path | None,
+    config: ReconstructConfig,
+    force: bool,
+    environment: Environment | None,
+    progress: Progress,
+) -> Run:
+    """A video or photos to all the rest."""
+    footage.frames(run, source, config.input, progress)
+    footage.masks(run, masks, config.input, progress)
+    footage.poses(run, config.poses, progress)
+    footage.check_poses(run, config.input.min_confidence, force)
+    footage.views(run, config.input, progress)
+    return fitted(run, config, environment, progress)
 
 
 def _with_cameras(

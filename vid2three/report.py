@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from generator.config import EditConfig
-from vid2three.config import WALKS
+from vid2three.config import usual_config
 from vid2three.mesh_facts import described
 from vid2three.sheet import Row
 
@@ -27,6 +27,7 @@ VIEWER = "viewer.html"
 TILE = 256  # pixels of a picture's longer side, at most
 QUALITY = 88  # of its JPEG
 MARKS = {"accept": "Accepted", "repaired": "Repaired", "refused": "Refused", None: "Not judged"}
+WEIGHTS = {"pipeline": "pipeline", "lora": "LoRA", "sha256": "its SHA-256", "fingerprint": "its fingerprint"}
 EXPLAINED = {
     "accept": "The frames show one solid thing, and the cameras fit them.",
     "repaired": "A few frames did not fit in and were left out; the others show one solid thing.",
@@ -234,7 +235,8 @@ def _provenance(report: Report) -> str:
         facts |= {"input": manifest["input"]["name"], "SHA-256 of it": manifest["input"]["sha256"]}
     if "weights" in manifest:
         weights = manifest["weights"]
-        facts |= {"model": f"{weights['name']} ({weights['licence']})", "its SHA-256": weights["sha256"]}
+        facts |= {"model": f"{weights['name']} ({weights['licence']})"}
+        facts |= {name: weights[key] for key, name in WEIGHTS.items() if key in weights}
     facts["version"] = f"vid2three {manifest['versions']['vid2three']}"
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items())
     links = "".join(f"<li><a href='{escape(name, quote=True)}'>{escape(name)}</a></li>" for name in report.files)
@@ -252,11 +254,14 @@ def command(manifest: dict[str, Any]) -> str:
     if manifest["command"] == "edit":
         return _edit_command(manifest)
     what = manifest["prompt"] if "prompt" in manifest else f"PATH/TO/{manifest['input']['name']}"
-    usual = asdict(WALKS[manifest["command"]]())
+    config, usual = dict(manifest["config"]), asdict(usual_config(manifest))
     words = ["vid2three", manifest["command"], what, "--seed", str(manifest["seed"])]
+    if "generator" in config:
+        words += ["--generator", config["generator"]["family"]]
+        config["generator"] = {key: value for key, value in config["generator"].items() if key != "family"}
     if "masks_sha256" in manifest.get("input", {}):
         words += ["--masks", "PATH/TO/MASKS"]
-    return shlex.join([*words, *_flags(manifest["config"], usual)])
+    return shlex.join([*words, *_flags(config, usual)])
 
 
 def _edit_command(manifest: dict[str, Any]) -> str:

@@ -88,6 +88,13 @@ def save_clip_preview(path: Path, manifest: dict[str, Any], views: Views) -> Non
     save_image(path, contact_sheet(title(manifest), subtitle(manifest), [_views_row(manifest, views)]))
 
 
+def save_video_preview(path: Path, manifest: dict[str, Any], frames: Tensor) -> None:
+    """Write the contact sheet of a video without cameras, [F,H,W,3] in [0,1]."""
+    shown = frames[_evenly(len(frames), NUM_COLUMNS)]
+    row = Row("Generated video", f"{len(frames)} frames of {frames.shape[2]} x {frames.shape[1]}", _pictures(shown))
+    save_image(path, contact_sheet(title(manifest), subtitle(manifest), [row]))
+
+
 def save_mask_preview(path: Path, title: str, images: Tensor, masking: Masking) -> None:
     """Write the contact sheet of masks: frames [F,H,W,3], the subject cut out, and alpha, with the reasons to doubt."""
     chosen = _evenly(len(images), NUM_COLUMNS)
@@ -133,7 +140,9 @@ def _mesh_row(manifest: dict[str, Any], result: Result) -> Row:
         render_mesh(mesh, sides, background=torch.ones(3), shaded=is_lit).rgb for is_lit in (False, True)
     )
     drawn = (colored + shaded) / 2  # the colours hold light already; half the shading still shows the form
-    captions = SIDES if "prompt" in manifest else tuple(f"{angle}°" for angle in (0, 90, 180, 270))
+    captions = (
+        SIDES if "prompt" in manifest and "poses" not in manifest else tuple(f"{angle}°" for angle in (0, 90, 180, 270))
+    )
     closed = "closed, " if welded(mesh)[0].is_watertight else ""
     texture = base_color(mesh)
     look = "with vertex colours" if texture is None else f"with a texture of {len(texture)} x {len(texture)}"
@@ -147,6 +156,9 @@ def title(manifest: dict[str, Any]) -> str:
 
 def subtitle(manifest: dict[str, Any]) -> str:
     """Return where the asset comes from, in a few words."""
+    if "poses" in manifest and "prompt" in manifest:
+        confidence = f"confidence in its cameras {manifest['poses']['confidence']:.2f}"
+        return f"{manifest['weights']['name']}, seed {manifest['seed']}, {confidence}, AI-generated"
     if "poses" in manifest:
         kind = "a video" if manifest["frames"]["kind"] == "video" else "photos"
         return f"reconstructed from {kind}, confidence in the cameras {manifest['poses']['confidence']:.2f}"

@@ -8,6 +8,7 @@ import re
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,12 @@ def check_seed(seed: int) -> None:
     """Raise ValueError where a seed is not a whole number that torch and NumPy both take."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"The seed must lie between 0 and 2^63 - 1, not at {seed}.")
+
+
+def check_prompt(prompt: str) -> None:
+    """Raise ValueError where a prompt says nothing."""
+    if not any(letter.isalnum() for letter in prompt):
+        raise ValueError('The prompt says nothing; say what to make, as in "a red mug with a blue handle".')
 
 
 def slug(text: str, most: int = 60) -> str:
@@ -388,7 +395,8 @@ def _title(run: Run) -> str:
     return run.manifest.get("prompt") or run.manifest["name"]
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of what an asset's bytes depend on."""
+def library_versions(*more: str) -> dict[str, str]:
+    """Return the versions of what an asset's bytes depend on; `more` are further packages, left out where not here."""
     libraries = {name: version(name) for name in ("torch", "numpy", "numba", "trimesh", "xatlas", "pillow", "av")}
+    libraries |= {name: version(name) for name in more if find_spec(name) is not None}
     return {"vid2three": __version__, "python": platform.python_version(), **libraries}

@@ -3,7 +3,7 @@
 They read torch-free modules only; libraries come when a command runs.
 """
 
-from .assets import Edit, Generate, Make, Reconstruct, Remake
+from .assets import Edit, Generate, GenerateByVideoModel, Make, MakeByVideoModel, Reconstruct, Remake
 from .files import Evaluate, Export, ExportViews, Info, View
 from .shared import Options
 from .tools import Blender, Doctor, Train
@@ -16,8 +16,10 @@ __all__ = [
     "Export",
     "ExportViews",
     "Generate",
+    "GenerateByVideoModel",
     "Info",
     "Make",
+    "MakeByVideoModel",
     "Options",
     "Reconstruct",
     "Remake",

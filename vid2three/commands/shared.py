@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
+from generator.config import FamilyName
 from vid2three.reporters import Kind
 
 EnvFolder = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Flat = tyro.conf.arg(name="")
 Prompt = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")]
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+Generator = Literal["embedded", FamilyName]
 Output = Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
 
 
