@@ -1,5 +1,6 @@
 """Tiny pipelines of video models with random weights, made of the families' own classes and saved as folders."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -289,6 +290,55 @@ def save_sentencepiece(folder: Path) -> None:
     values = json.loads(index.read_text())
     values["tokenizer"] = ["transformers", "T5Tokenizer"]
     index.write_text(json.dumps(values))
+
+
+def save_captioner(folder: Path, says: str | None, *, chat: bool = False) -> Path:
+    """Write a tiny Llama with a tokenizer of words made here, and return its folder.
+
+    With `says` its weights are such that it writes these words, none twice, after any request: each word points to the
+    next one. With None they are random. `chat` gives the tokenizer a template.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    words = says.split() if says else WORDS
+    vocabulary = {
+        word: index for index, word in enumerate(dict.fromkeys(["<unk>", "</s>", ":", "<assistant>", *words]))
+    }
+    core = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(":", "isolated")]
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>", eos_token="</s>")
+    if chat:
+        tokenizer.chat_template = "{% for m in messages %}{{ m.content }} {% endfor %}<assistant>"
+    size = 2 * -(-len(vocabulary) // 2)
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=size,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        max_position_embeddings=2048,
+        eos_token_id=1,
+        bos_token_id=None,
+    )
+    model = LlamaForCausalLM(config)
+    if says:
+        chain = [vocabulary["<assistant>" if chat else ":"], *(vocabulary[word] for word in words), 1]
+        with torch.no_grad():
+            for layer in model.model.layers:  # both add nothing to a word's own state
+                layer.self_attn.o_proj.weight.zero_()
+                layer.mlp.down_proj.weight.zero_()
+            model.model.embed_tokens.weight.copy_(torch.eye(len(vocabulary), size))
+            model.lm_head.weight.zero_()
+            for word, following in itertools.pairwise(chain):
+                model.lm_head.weight[following, word] = 10.0
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    return folder
 
 
 def copy_of(folder: Path, target: Path) -> Path:

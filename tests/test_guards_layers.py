@@ -27,7 +27,12 @@ OWNERS = {
     "pycolmap": ("recon/poses/sfm.py",),
     "ray": ("generator/workers.py",),
     "rich": ("vid2three/reporters.py",),
-    "transformers": ("generator/text.py", "generator/diffusers_clip.py", "recon/poses/learned.py"),
+    "transformers": (
+        "generator/text.py",
+        "generator/captioner.py",
+        "generator/diffusers_clip.py",
+        "recon/poses/learned.py",
+    ),
     "tyro": ("vid2three/cli.py", *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "shared", "tools"))),
     "yaml": ("vid2three/config.py",),
     "zstandard": ("vid2three/formats/spz.py",),

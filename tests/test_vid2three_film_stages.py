@@ -222,6 +222,18 @@ def test_generate_keeps_the_video_with_a_preview_and_reconstruct_can_go_on(wan, 
     footage_stages.check_source(made.folder / "orbit.mp4", None, config_of(wan).input)
 
 
+def test_a_captioner_describes_the_thing_and_the_family_adds_the_orbit(wan, tmp_path):
+    said = "a red ceramic mug with thick handle"
+    captioner = pipeline_parts.save_captioner(tmp_path / "tiny-llama", said)
+    config = replace(config_of(wan).generator, num_frames=9, height=32, width=48, captioner=str(captioner))
+    manifest = pipeline.generate("a red mug", tmp_path / "mug", config).manifest
+    assert manifest["prompt"] == "a red mug"
+    assert manifest["caption"].startswith("A red ceramic mug with thick handle. The camera orbits")
+    assert manifest["captioner"]["is_used"] is True
+    plain = pipeline.generate("a red mug", tmp_path / "plain", replace(config, captioner="")).manifest
+    assert plain["files"]["orbit.mp4"]["sha256"] != manifest["files"]["orbit.mp4"]["sha256"]
+
+
 def test_another_seed_prompt_or_model_is_another_video(wan, tmp_path):
     config = replace(config_of(wan).generator, num_frames=9, height=32, width=48)
 

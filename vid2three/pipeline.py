@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from generator.caption import Expansion
+from generator.captioner import Captioner
 from generator.config import GenerateConfig, TrainConfig, VideoModelConfig
-from generator.video_plan import caption_for
+from vid2three import captions, stages
 from vid2three import film_stages as film
 from vid2three import footage_stages as footage
-from vid2three import stages
 from vid2three.capture import cut_out, digest, has_cameras, is_colmap, load_views, settled
 from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, check_input
 from vid2three.convert import export, exports
@@ -56,15 +57,15 @@ def make(
     config = config or MakeConfig()
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     expansion = stages.checked_prompt(prompt, seed, config.generate)
+    captioner = captions.checked(config.generate, allow_download=allow_download)
     environment = _environment(config, nerfstudio_env)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
     facts = stages.generated_facts(prompt, expansion.text, config.generate.model)
     with held_run(folder, arguments, {**facts, **_backend(environment)}, overwrite=overwrite) as run:
-        progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
         for stage in (*footage.STAGES, "views"):
             run.forget(stage)
-        stages.clip(run, config.generate, progress)
+        _clip(run, expansion, captioner, config.generate, progress)
         return fitted(run, config, environment, progress)
 
 
@@ -84,14 +85,13 @@ def _by_video_model(
     stages.check_result(config.fit, config.nerf, config.mesh, config.export)
     footage.check_matcher(config.poses)
     plan = film.checked(prompt, seed, config.generator, allow_download=allow_download)
+    captioner = captions.checked(config.generator, allow_download=allow_download)
     environment = _environment(config, nerfstudio_env)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "make", "prompt": prompt.strip(), "seed": seed, "config": asdict(config)}
-    caption = caption_for(plan, prompt, recipe=config.generator.recipe)
-    facts = {**film.facts(prompt, plan, caption), **_backend(environment)}
+    facts = {**film.facts(prompt, plan, config.generator.recipe), **_backend(environment)}
     with held_run(folder, arguments, facts, overwrite=overwrite) as run:
-        progress("prompt", 1, 1, {"caption": caption, "notes": list(plan.notes)})
-        film.clip(run, plan, config.generator, prompt, progress)
+        film.clip(run, plan, captioner, config.generator, progress)
         with film.kept(run):
             return _of_footage(run, run.path(film.CLIP), None, config, force, environment, progress)
 
@@ -114,14 +114,27 @@ def generate(
         return _filmed(prompt, output, config, seed, overwrite, allow_download, progress)
     config = config or GenerateConfig()
     expansion = stages.checked_prompt(prompt, seed, config)
+    captioner = captions.checked(config, allow_download=allow_download)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "generate", "prompt": prompt.strip(), "seed": seed, "config": {"generate": asdict(config)}}
     facts = stages.generated_facts(prompt, expansion.text, config.model)
     with held_run(folder, arguments, facts, overwrite=overwrite) as run:
-        progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
-        stages.clip(run, config, progress)
+        _clip(run, expansion, captioner, config, progress)
         stages.show_clip(run, progress)
         return run
+
+
+def _clip(
+    run: Run, expansion: Expansion, captioner: Captioner | None, config: GenerateConfig, progress: Progress
+) -> None:
+    """Prompt to orbit clip by the model that comes along, in a captioner's words where there is one."""
+    words = captions.caption(run, captioner, config.captioner_temperature, "orbit", progress)
+    if words != run.manifest["prompt"]:
+        expansion = stages.checked_prompt(words, run.manifest["seed"], config)
+        run.manifest["caption"] = expansion.text
+        run.save()
+    progress("prompt", 1, 1, {"caption": expansion.text, "notes": list(expansion.notes)})
+    stages.clip(run, words, config, progress)
 
 
 def _filmed(
@@ -135,12 +148,11 @@ def _filmed(
 ) -> Run:
     """Make only the video of a prompt, by a model of the user's."""
     plan = film.checked(prompt, seed, config, allow_download=allow_download)
+    captioner = captions.checked(config, allow_download=allow_download)
     folder = Path(output) if output else stages.default_folder(prompt, seed)
     arguments = {"command": "generate", "prompt": prompt.strip(), "seed": seed, "config": {"generator": asdict(config)}}
-    caption = caption_for(plan, prompt, recipe=config.recipe)
-    with held_run(folder, arguments, film.facts(prompt, plan, caption), overwrite=overwrite) as run:
-        progress("prompt", 1, 1, {"caption": caption, "notes": list(plan.notes)})
-        film.clip(run, plan, config, prompt, progress)
+    with held_run(folder, arguments, film.facts(prompt, plan, config.recipe), overwrite=overwrite) as run:
+        film.clip(run, plan, captioner, config, progress)
         film.show_clip(run, progress)
         return run
 

@@ -233,6 +233,9 @@ def _provenance(report: Report) -> str:
         facts |= {"edit of": manifest["source"]["name"], "whose caption is": manifest["source_caption"]}
     if "input" in manifest:
         facts |= {"input": manifest["input"]["name"], "SHA-256 of it": manifest["input"]["sha256"]}
+    if "captioner" in manifest:
+        captioner = manifest["captioner"]
+        facts["captioner"] = f"{captioner['name']} ({captioner['licence']}): {captioner['note']}"
     if "weights" in manifest:
         weights = manifest["weights"]
         facts |= {"model": f"{weights['name']} ({weights['licence']})"}

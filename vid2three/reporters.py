@@ -14,6 +14,7 @@ Kind = Literal["auto", "bar", "json", "none"]
 SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "viewer.html", "report.html")
 DOING = {
     "prompt": "Read the prompt",
+    "caption": "Writing the caption",
     "generate": "Generating the orbit clip",
     "frames": "Choosing frames",
     "masks": "Cutting out the subject",

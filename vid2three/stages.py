@@ -145,9 +145,9 @@ def reconstructed_facts(name: str, world: str = INPUT_WORLD) -> dict[str, Any]:
     }
 
 
-def clip(run: Run, config: GenerateConfig, progress: Progress) -> None:
-    """Prompt to orbit.mp4, views/*.png, depth/*.png and transforms.json."""
-    prompt, seed = run.manifest["prompt"], run.manifest["seed"]
+def clip(run: Run, prompt: str, config: GenerateConfig, progress: Progress) -> None:
+    """Prompt, in the user's words or a captioner's, to orbit.mp4, views/*.png, depth/*.png and transforms.json."""
+    seed = run.manifest["seed"]
 
     def work(files: StageFiles) -> None:
         report = lambda step, total: progress("generate", step, total, {})  # noqa: E731
