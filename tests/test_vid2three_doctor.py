@@ -79,6 +79,17 @@ def test_canary_a_self_test_that_fails_is_broken_with_its_reason(monkeypatch):
     assert rasterisers.what == "ZeroDivisionError: division by zero"
 
 
+def test_diffusers_is_found_missed_or_half_there(findings, monkeypatch):
+    real = doctor.importlib.util.find_spec
+    assert findings["diffusers"].state == "ok", findings["diffusers"]
+    assert "--generator auto --model PATH" in findings["diffusers"].what
+    for gone, state in ((("diffusers",), "absent"), (("ftfy",), "broken")):
+        find = lambda name, *a, gone=gone: None if name in gone else real(name, *a)  # noqa: E731
+        monkeypatch.setattr(doctor.importlib.util, "find_spec", find)
+        finding = doctor._diffusers()
+        assert (finding.state, finding.cure) == (state, "pip install 'vid2three[diffusers]'")
+
+
 def test_a_torchvision_that_does_not_import_is_found(tmp_path, monkeypatch):
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision" / "__init__.py").write_text(

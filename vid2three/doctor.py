@@ -18,6 +18,7 @@ State = Literal["ok", "absent", "broken"]
 LIBRARIES = (
     *("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers", "scipy", "pycolmap", "xatlas"),
     *("opencv-python-headless", "safetensors", "einops", "jaxtyping", "pyyaml", "rich", "tyro"),
+    "huggingface-hub",
 )
 SHOWN = 10  # of them, at most: the others are named where they are missing
 ROOM = 2**30  # bytes that should be free for runs
@@ -42,7 +43,7 @@ def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[
     findings = [_versions(), _processors(), _disk(), _torchvision(), *_cuda(), _h264(), *_weights()]
     findings += [_blender(), _ffmpeg()]
     findings += [_extra("usd-core", "usd", "pxr", "USD and USDZ"), _extra("zstandard", "spz4", "zstandard", "SPZ 4")]
-    findings.append(_nerfstudio(nerfstudio_env))
+    findings += [_diffusers(), _nerfstudio(nerfstudio_env)]
     return [*findings, *_self_test()] if self_test else findings
 
 
@@ -181,6 +182,19 @@ def _extra(name: str, extra: str, module: str, what: str) -> Finding:
     if importlib.util.find_spec(module) is None:
         return Finding(name, "absent", f"would read and write {what}", f"pip install 'vid2three[{extra}]'")
     return Finding(name, "ok", f"{importlib.metadata.version(name)}, reads and writes {what}")
+
+
+def _diffusers() -> Finding:
+    """Look for what runs video models of the user's."""
+    parts = ("diffusers", "accelerate", "ftfy", "peft", "sentencepiece")
+    missing = [name for name in parts if importlib.util.find_spec(name) is None]
+    cure, use = "pip install 'vid2three[diffusers]'", "--generator auto --model PATH"
+    if "diffusers" in missing:
+        return Finding("diffusers", "absent", f"would let video models of yours make the clip: {use}", cure)
+    version = importlib.metadata.version("diffusers")
+    if missing:
+        return Finding("diffusers", "broken", f"{version}, without {', '.join(missing)}", cure)
+    return Finding("diffusers", "ok", f"{version}, lets video models of yours make the clip: {use}")
 
 
 def _nerfstudio(folder: Path | None) -> Finding:
