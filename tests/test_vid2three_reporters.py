@@ -16,7 +16,7 @@ from vid2three.run import open_run
 def walk(monkeypatch, tmp_path):
     """Let `make` be two stages of a real run folder, so that a command takes no time."""
 
-    def make(prompt, output, settings, *, seed, overwrite, nerfstudio_env, progress):
+    def make(prompt, output, settings, *, seed, overwrite, nerfstudio_env, allow_download, progress):
         run = open_run(tmp_path / "run", {"command": "make"}, {})
         progress("prompt", 1, 1, {"notes": ["No crimson is known; red is taken."]})
 
