@@ -14,7 +14,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 import vid2three
 from vid2three import cli
-from vid2three.config import SECTIONS, WALKS, load_config
+from vid2three.config import SECTIONS, WALKS, VideoMakeConfig, load_config
 
 MARK = re.compile(r"^<!-- made from the code: (\w+) -->$", re.MULTILINE)
 WALK_PRESETS = ("draft", "standard", "high")
@@ -39,16 +39,17 @@ def navigation(index: str) -> str:
 
 def commands() -> str:
     """Every command of the command line, from its own --help."""
-    return "\n\n".join(_command(name) for name in cli.COMMANDS)
+    models = [_command(name, "--generator", "auto") for name in cli.BY_VIDEO_MODEL]
+    return "\n\n".join([*(_command(name) for name in cli.COMMANDS), *models])
 
 
-def _command(name: str) -> str:
+def _command(*words: str) -> str:
     shown = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # which decides how boxes are drawn
     quiet = patch.dict(os.environ, {"COLUMNS": HELP_COLUMNS, "NO_COLOR": "1"})
     with quiet, contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        cli.parse([name, "--help"])
+        cli.parse([*words, "--help"])
     shown.seek(0)
-    return f"## {name}\n\n" + markdown_of_help(shown.read())
+    return f"## {' '.join(words)}\n\n" + markdown_of_help(shown.read())
 
 
 def markdown_of_help(text: str) -> str:
@@ -82,14 +83,18 @@ def _table(body: str) -> str:
 
 
 def settings() -> str:
-    """Every setting of `make` and `reconstruct` with its defaults and what the presets make of them."""
+    """Every setting of `make` and `reconstruct` with its defaults and what the presets make of them.
+
+    Of `make` by a video model its own section alone: the others are as in `reconstruct`.
+    """
     return "\n\n".join(_section(name, config) for name, config in SECTIONS.items())
 
 
 def _section(name: str, config: type) -> str:
     meanings = _field_docs(config)
-    walks = [walk for walk, whole in WALKS.items() if name in {entry.name for entry in dataclasses.fields(whole)}]
-    values = {walk: [getattr(load_config(WALKS[walk](), preset), name) for preset in WALK_PRESETS] for walk in walks}
+    wholes = {"make --generator": VideoMakeConfig} if name == "generator" else WALKS
+    walks = [walk for walk, whole in wholes.items() if name in {entry.name for entry in dataclasses.fields(whole)}]
+    values = {walk: [getattr(load_config(wholes[walk](), preset), name) for preset in WALK_PRESETS] for walk in walks}
     lines = [f"| | {' | '.join(f'`{walk}`' for walk in walks)} | |", f"|---|{'---|' * len(walks)}---|"]
     for entry in dataclasses.fields(config):
         cells = [_values([getattr(settings, entry.name) for settings in values[walk]]) for walk in walks]

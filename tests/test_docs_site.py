@@ -17,7 +17,13 @@ from vid2three import cli
 
 SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
 BUILT_BY_SPHINX = {"genindex", "search"}  # pages of its own
-FOR_USERS = ("quickstart", "concepts", "your-own-video", "troubleshooting")  # pages that name no other program's flags
+FOR_USERS = (
+    "quickstart",
+    "concepts",
+    "your-own-video",
+    "generators",
+    "troubleshooting",
+)  # pages that name no other program's flags
 
 
 def placed(index: str) -> list[str]:
@@ -68,11 +74,11 @@ def test_pictures_are_used_made_by_a_script_and_light(root):
 def helps() -> dict[str, str]:
     """What each command's --help prints."""
     found = {}
-    for name in cli.COMMANDS:
+    for words in [*([name] for name in cli.COMMANDS), *([name, "--generator", "auto"] for name in cli.BY_VIDEO_MODEL)]:
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-            cli.parse([name, "--help"])
-        found[name] = shown.getvalue()
+            cli.parse([*words, "--help"])
+        found[" ".join(words)] = shown.getvalue()
     return found
 
 
@@ -80,7 +86,9 @@ def flags(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", text))
 
 
-@pytest.mark.parametrize("page", ["quickstart", "concepts", "your-own-video", "train", "formats", "blender"])
+@pytest.mark.parametrize(
+    "page", ["quickstart", "concepts", "your-own-video", "generators", "train", "formats", "blender"]
+)
 def test_commands_of_a_page_parse(root, page):
     text = (root / f"docs/{page}.md").read_text("utf-8")
     lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).splitlines()
@@ -91,7 +99,7 @@ def test_commands_of_a_page_parse(root, page):
 
 
 def test_flags_that_pages_name_exist(root, helps):
-    known = flags(" ".join(helps.values())) | set(cli.SHORT)
+    known = flags(" ".join(helps.values())) | {*cli.SHORT, *cli.OF_VIDEO_MODEL}
     for page in FOR_USERS:
         code = re.findall(r"`[^`]+`", (root / f"docs/{page}.md").read_text("utf-8"))
         assert flags(" ".join(code)) - known == set(), page

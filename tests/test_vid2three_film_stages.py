@@ -270,15 +270,3 @@ def test_an_orbit_that_a_model_decodes_becomes_a_mesh_with_estimated_cameras(wan
     assert made.manifest["verdict"]["decision"] in ("accept", "repaired")
     assert made.manifest["scores"]["silhouette_iou_mesh"] > 0.85
     assert made.manifest["files"]["mesh.glb"]["is_watertight"]
-
-
-def test_every_command_of_the_page_parses(root):
-    import re
-    import shlex
-
-    from vid2three.cli import parse
-
-    lines = re.findall(r"(?m)^vid2three (.+)$", (root / "docs" / "generators.md").read_text("utf-8"))
-    assert len(lines) >= 6
-    for line in lines:
-        parse(shlex.split(line))
