@@ -107,11 +107,11 @@ def write(captioner: Captioner, prompt: str, style: Style, *, temperature: float
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **rules)
-        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype="auto", **rules)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype="auto", **rules)
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:200].rstrip(" .")
         raise ValueError(f"The captioner {captioner.model.name} cannot be loaded ({said}); take another.") from error
-    model = model.eval().to(device)
+    model.eval().to(device)
     ends = model.generation_config.eos_token_id
     ends = tokenizer.eos_token_id if ends is None else ends
     how = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {"do_sample": False}

@@ -5,6 +5,7 @@ decode: the pictures of a real orbit.
 """
 
 import json
+import shlex
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_the_command_in_the_report_is_the_one_that_made_it(wan, tmp_path):
     config = config_of(wan, family="wan", negative_prompt="people", recipe=False)
     manifest = {"command": "make", "prompt": "a mug", "seed": 4, "config": json.loads(json.dumps(asdict(config)))}
     words = command(manifest)
-    import shlex
+    assert "--export.files" not in words  # as usual, though a list in JSON
 
     parsed = parse(shlex.split(words)[1:])
     assert (parsed.prompt, parsed.seed, parsed.settings) == ("a mug", 4, config)

@@ -278,6 +278,7 @@ def _flags(config: dict[str, Any], usual: dict[str, Any], place: str = "") -> li
     """Return the flags of all settings that differ from the usual ones."""
     found = []
     for name, value in config.items():
+        value = tuple(value) if isinstance(value, list) else value  # JSON has no tuples
         flag = f"{place}{name.replace('_', '-')}"
         if isinstance(value, dict):
             found += _flags(value, usual.get(name, {}), f"{flag}.")
