@@ -23,6 +23,7 @@ from subjects import mug, orbit_views
 from vid2three import film_stages, footage_stages, pipeline
 from vid2three.cli import main
 from vid2three.config import VideoMakeConfig, overlay
+from vid2three.editing import edit
 from vid2three.info import info
 from vid2three.remake import remake
 from vid2three.report import command
@@ -221,6 +222,8 @@ def test_generate_keeps_the_video_with_a_preview_and_reconstruct_can_go_on(wan, 
     assert names == {"asset.json", "orbit.mp4", "preview.png"}
     assert Image.open(made.folder / "preview.png").size[0] == 1600
     footage_stages.check_source(made.folder / "orbit.mp4", None, config_of(wan).input)
+    with pytest.raises(ValueError, match="was made by a video model, which cannot edit"):
+        edit(made.folder, "paint it red", tmp_path / "edited")
 
 
 def test_a_captioner_describes_the_thing_and_the_family_adds_the_orbit(wan, tmp_path):

@@ -130,6 +130,8 @@ def load_source(asset: Path | str) -> Source:
         if not isinstance(manifest.get(key), type_):
             raise ValueError(f"{folder / MANIFEST} holds no {key}.")
     values = manifest["config"]
+    if "generator" in values:
+        raise ValueError(f"{folder} was made by a video model, which cannot edit: make it anew with other words.")
     if kind == "generate":
         config = MakeConfig(generate=overlay(GenerateConfig(), values.get("generate", {}), "generate"))
     else:
