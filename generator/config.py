@@ -92,6 +92,11 @@ class GenerateConfig:
     agree."""
     retry_below: float = 0.35
     """Where one clip is made and its match with the prompt is below this, one more is made; 0 never does."""
+    refine: int = 1
+    """Times that the clip is fitted and what the splats show is drawn again by the model, so that all frames show one
+    solid; each costs a short fit and a quarter of a sampling."""
+    refine_strength: float = 0.2
+    """How much of a refined clip is drawn anew: the time, between 0 and 1, up to which it is noised."""
     mends: int = 0
     """Times that frames which do not fit in with the others are made anew, the others held; each costs a sampling and a
     few seconds to judge it."""

@@ -54,14 +54,17 @@ def integrate(
     steps: int,
     *,
     shift: float = 1.0,
+    start: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Follow the flow from noise (t = 1) to data (t = 0).
+    """Follow the flow from noise (t = 1) to data (t = 0), or from `start` on, where `noise` is what stands there.
+
+    Of the steps those are taken that lie below `start`.
 
     Two-step Adams-Bashforth on the uneven time grid: second order at one evaluation a step; the first step is Euler.
     `velocity(z, t)` returns dz/dt at time t.
     """
-    times = schedule(steps, shift).tolist()
+    times = [min(start, 1.0), *(t for t in schedule(steps, shift).tolist() if t < start)]
     z, previous, previous_step = noise, None, 0.0
     for i, (t, t_next) in enumerate(pairwise(times)):
         v = velocity(z, t)
@@ -73,5 +76,5 @@ def integrate(
             z = z + step * ((1 + ratio / 2) * v - (ratio / 2) * previous)
         previous, previous_step = v, step
         if progress is not None:
-            progress(i + 1, steps)
+            progress(i + 1, len(times) - 1)
     return z

@@ -26,6 +26,7 @@ from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
 from .weights import fingerprint, load_model, model_path, trained_for
 
 MOST_CANDIDATES = 64
+MOST_REFINEMENTS = 16
 LOWEST, HIGHEST = -10, 50  # elevation of training clips, as data.sample_orbit draws it
 
 
@@ -108,6 +109,27 @@ def regenerate(
     )
 
 
+def redraw(
+    clip: Clip,
+    config: GenerateConfig,
+    *,
+    strength: float,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Clip:
+    """Draw a clip again: its latents are noised up to the time `strength` and sampled from there under its caption.
+
+    What is coarser than the noise stays (Meng et al., "SDEdit", arXiv:2108.01073), so the model mends a rendering's
+    blur and stray splats and leaves the thing. The clip must have the cameras, alpha and depth that the config asks
+    for. Raises ValueError for a strength outside (0, 1).
+    """
+    check(config)
+    if not 0 < strength < 1:
+        raise ValueError(f"The strength of a redrawing lies between 0 and 1, not at {strength}.")
+    decoded = _sampled(clip.caption, config, seed, None, progress, begun=(clip, strength))
+    return to_clip(decoded, orbit_of(config), config.fps, clip.prompt, clip.caption, clip.seed)
+
+
 def _sampled(
     caption: str,
     config: GenerateConfig,
@@ -115,8 +137,12 @@ def _sampled(
     held: tuple[Clip, Bool[Tensor, " t"]] | None,
     progress: Callable[[int, int], None] | None,
     picture: Float[Tensor, "4 h w"] | None = None,
+    begun: tuple[Clip, float] | None = None,
 ) -> Float[Tensor, "f 5 h w"]:
-    """Load the model, sample latents and decode them; `held` is a clip and which of its latents stay."""
+    """Load the model, sample latents and decode them.
+
+    `held` is a clip and which of its latents stay; `begun` a clip and the time up to which it is noised.
+    """
     vae, dit = load_networks(config.model)
     orbit = orbit_of(config)
     shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
@@ -128,7 +154,11 @@ def _sampled(
         if picture is not None:
             condition = _with_picture(condition, vae, dit, picture, shape)
         stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None], orbit.is_closed), held[1])
-        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays)
+        start = 1.0
+        if begun is not None:
+            start = begun[1]
+            noise = start * noise + (1 - start) * vae.encode(from_clip(begun[0], orbit)[None], orbit.is_closed)
+        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays, start)
         return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
 
 
@@ -179,6 +209,10 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"Candidates are 1 to {MOST_CANDIDATES} clips, not {config.candidates}.")
     if config.mends < 0:
         raise ValueError(f"Frames are mended 0 times or more, not {config.mends}.")
+    if not 0 <= config.refine <= MOST_REFINEMENTS:
+        raise ValueError(f"A clip is refined 0 to {MOST_REFINEMENTS} times, not {config.refine}.")
+    if not 0 < config.refine_strength < 1:
+        raise ValueError(f"The strength of refining lies between 0 and 1, not at {config.refine_strength}: try 0.2.")
     if not 10 <= config.fov_deg <= 90:
         raise ValueError(f"The field of view must lie between 10 and 90 degrees, not at {config.fov_deg}.")
     if not abs(config.elevation_deg) <= 80:
@@ -229,10 +263,11 @@ def sample_latents(
     shift: float,
     progress: Callable[[int, int], None] | None = None,
     held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
+    start: float = 1.0,
 ) -> Float[Tensor, "b t c h w"]:
     """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch.
 
-    `held` gives latents and which of them are to come out as they are.
+    `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
     """
     b, c = len(noise), condition
     text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
@@ -249,7 +284,7 @@ def sample_latents(
         return guide.velocity(z, t, v, v_null)
 
     if held is None:
-        return integrate(velocity, noise, steps, shift=shift, progress=progress)
+        return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)
     straight, stays = noise - held[0], held[1][:, None, None, None]
     return integrate(
         lambda z, t: torch.where(stays, straight, velocity(z, t)), noise, steps, shift=shift, progress=progress
@@ -285,7 +320,7 @@ def to_clip(decoded: Float[Tensor, "f 5 h w"], orbit: Orbit, fps: int, prompt: s
 def from_clip(clip: Clip, orbit: Orbit) -> Float[Tensor, "f 5 h w"]:
     """Undo `to_clip`, but for the haze: the channels that the autoencoder codes."""
     alpha, depth = _maps(clip)
-    encoded = encode_depth(depth.numpy(), alpha.numpy(), orbit_radius(orbit.fov_deg))
+    encoded = encode_depth(depth.numpy(), (depth > 0).numpy(), orbit_radius(orbit.fov_deg))
     colors = rearrange(clip.frames.float() / 255, "f h w c -> f c h w")
     return torch.cat([colors, alpha[:, None], torch.from_numpy(encoded).float()[:, None]], dim=1)
 

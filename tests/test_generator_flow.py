@@ -87,3 +87,17 @@ def test_one_evaluation_a_step_and_progress_to_the_end():
     integrate(velocity, torch.zeros(1), 5, shift=1.5, progress=lambda step, total: told.append((step, total)))
     assert seen == schedule(5, 1.5)[:-1].tolist()
     assert told == [(i + 1, 5) for i in range(5)]
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.5])
+def test_a_flow_begun_on_its_way_ends_where_the_whole_one_does(shift):
+    """On the straight path every start leads to the data, and only the steps below it are taken."""
+    data, noise = torch.randn(2, 2, 5, generator=torch.Generator().manual_seed(1))
+    told = []
+    count = lambda step, total: told.append((step, total))  # noqa: E731
+    begun = 0.3 * noise + 0.7 * data
+    end = integrate(lambda z, t: (z - data) / t, begun, 24, shift=shift, start=0.3, progress=count)
+    torch.testing.assert_close(end, data, rtol=0, atol=1e-5)
+    below = int((schedule(24, shift) < 0.3).sum())
+    assert told[-1] == (below, below)
+    assert below < 12

@@ -33,6 +33,7 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--image": "--generate.image",
     "--captioner": "--generate.captioner",
     "--model": "--generate.model",
+    "--refine": "--generate.refine",
     "--faces": "--mesh.num-faces",
     "--texture": "--mesh.texture-size",
     "--lods": "--mesh.lods",

@@ -50,6 +50,7 @@ from vid2three.mend import check as check_mends
 from vid2three.mend import mended
 from vid2three.picture import load_picture
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
+from vid2three.refine import refined
 from vid2three.report import Report, page
 from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.snapshots import snapshots
@@ -155,6 +156,8 @@ def clip(run: Run, prompt: str, config: GenerateConfig, progress: Progress) -> N
         made, facts = best_candidate(prompt, config, clip_views, seed=seed, picture=picture, progress=report)
         if (note := doubt(facts)) is not None:
             progress("generate", 1, 1, {"notes": [note]})
+        if config.refine:
+            made, facts["refined"] = refined(made, clip_views, config)
         if config.mends:
             made, facts["mended"] = mended(made, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
