@@ -44,7 +44,8 @@ def refined(
     """
     came, known = clip, match(clip.frames, clip.caption)
     matches = [round(known, 3)]
-    for attempt in range(config.refine):
+    shows_something = clip.alpha is not None and bool((clip.alpha > SOLID).any())
+    for attempt in range(config.refine if shows_something else 0):
         progress(attempt, config.refine)
         seed = clip.seed + SEEDS_APART * (attempt + 1)
         tried = redraw(rendering(clip, views_of(clip)), config, strength=config.refine_strength, seed=seed)
