@@ -28,7 +28,7 @@ FIT = FitConfig(iterations=250)
 SEEDS_APART = 15485863  # between the clip's seed and those of its redrawings
 LEAST_ALPHA = 0.02  # below this a rendering shows nothing
 SOLID = 0.5  # alpha from which a rendering's depth is that of a surface
-MOST_LOST = 0.03  # of the match with the prompt; a refined clip that loses more is not kept
+MOST_LOST = 0.1  # share of the match with the prompt; a refined clip that loses more is not kept
 
 
 def refined(
@@ -51,7 +51,7 @@ def refined(
         tried = redraw(rendering(clip, views_of(clip)), config, strength=config.refine_strength, seed=seed)
         found = match(tried.frames, tried.caption)
         matches.append(round(found, 3))
-        if found < known - MOST_LOST:
+        if found < (1 - MOST_LOST) * known:
             break
         clip, known = tried, found
     facts: dict[str, Any] = {"matches": matches}
