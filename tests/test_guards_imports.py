@@ -12,6 +12,7 @@ COMMANDS = (
     "generate",
     "reconstruct",
     "edit",
+    "batch",
     "remake",
     "export",
     "export-views",

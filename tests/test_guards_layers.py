@@ -33,7 +33,10 @@ OWNERS = {
         "generator/diffusers_clip.py",
         "recon/poses/learned.py",
     ),
-    "tyro": ("vid2three/cli.py", *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "shared", "tools"))),
+    "tyro": (
+        "vid2three/cli.py",
+        *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "many", "shared", "tools")),
+    ),
     "yaml": ("vid2three/config.py",),
     "zstandard": ("vid2three/formats/spz.py",),
     # Blender runs these, in its own Python; nothing else of ours imports them.

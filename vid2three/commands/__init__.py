@@ -5,10 +5,12 @@ They read torch-free modules only; libraries come when a command runs.
 
 from .assets import Edit, Generate, GenerateByVideoModel, Make, MakeByVideoModel, Reconstruct, Remake
 from .files import Evaluate, Export, ExportViews, Info, View
+from .many import Batch
 from .shared import Options
 from .tools import Blender, Doctor, Train
 
 __all__ = [
+    "Batch",
     "Blender",
     "Doctor",
     "Edit",
