@@ -13,6 +13,7 @@ COMMANDS = (
     "reconstruct",
     "edit",
     "batch",
+    "serve",
     "remake",
     "export",
     "export-views",

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Any] = {
     "export-views": commands.ExportViews,
     "info": commands.Info,
     "view": commands.View,
+    "serve": commands.Serve,
     "train": commands.Train,
     "doctor": commands.Doctor,
     "blender": commands.Blender,

@@ -46,6 +46,7 @@ def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[
         _extra("usd-core", "usd", "pxr", "read and write USD and USDZ"),
         _extra("zstandard", "spz4", "zstandard", "read and write SPZ 4"),
         _extra("ray", "ray", "ray", "make a batch on a cluster: batch --engine ray"),
+        _extra("fastapi", "serve", "fastapi", "answer programs over HTTP: serve"),
     ]
     findings += [_diffusers(), _nerfstudio(nerfstudio_env)]
     return [*findings, *_self_test()] if self_test else findings
