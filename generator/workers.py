@@ -1,4 +1,4 @@
-"""Who makes clips: processes of this machine, or the workers of a Ray cluster. The owner of ray.
+"""Who makes clips and assets: processes of this machine, or the workers of a Ray cluster. The owner of ray.
 
 Both kinds of pool have the same methods; on processors of one kind what they return is the same to the last bit.
 """
@@ -71,14 +71,33 @@ class RayPool:
             waiting += islice(coming, 1)
             yield ray.get(done)
 
+    def outcomes(
+        self, function: Callable[[Any], Any], arguments: Iterable, retries: int = RETRIES
+    ) -> Iterator[tuple[int, Any, Exception | None]]:
+        """Yield the number of an argument with what the function returns, or with the reason why nothing came back.
+
+        As they come. A worker or machine that is lost more than `retries` times at one argument costs that one alone.
+        """
+        ray = _import_ray()
+        coming = enumerate(self._submit(function, arguments, retries))
+        waiting = {result: number for number, result in islice(coming, self.ahead)}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            number = waiting.pop(done)
+            waiting |= {result: number for number, result in islice(coming, 1)}
+            try:
+                yield number, ray.get(done), None
+            except ray.exceptions.RayError as error:
+                yield number, None, error
+
     def close(self) -> None:
         """Do nothing: Ray ends with the process, a cluster goes on."""
 
     @staticmethod
-    def _submit(function: Callable[[Any], Any], arguments: Iterable) -> Iterator[Any]:
+    def _submit(function: Callable[[Any], Any], arguments: Iterable, retries: int = RETRIES) -> Iterator[Any]:
         ray = _import_ray()
 
-        @ray.remote(max_retries=RETRIES)
+        @ray.remote(max_retries=retries)
         def call(function: Callable[[Any], Any], argument: Any) -> Any:
             return function(argument)
 

@@ -87,7 +87,7 @@ def flags(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["quickstart", "concepts", "your-own-video", "generators", "train", "formats", "blender"]
+    "page", ["quickstart", "concepts", "your-own-video", "generators", "train", "formats", "blender", "batch", "serve"]
 )
 def test_commands_of_a_page_parse(root, page):
     text = (root / f"docs/{page}.md").read_text("utf-8")

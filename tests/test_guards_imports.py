@@ -12,6 +12,8 @@ COMMANDS = (
     "generate",
     "reconstruct",
     "edit",
+    "batch",
+    "serve",
     "remake",
     "export",
     "export-views",

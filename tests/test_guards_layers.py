@@ -33,7 +33,14 @@ OWNERS = {
         "generator/diffusers_clip.py",
         "recon/poses/learned.py",
     ),
-    "tyro": ("vid2three/cli.py", *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "shared", "tools"))),
+    "fastapi": ("vid2three/server/app.py",),
+    "pydantic": ("vid2three/server/schemas.py", "vid2three/server/requests.py"),
+    "starlette": ("vid2three/server/guard.py",),
+    "uvicorn": ("vid2three/server/run.py",),
+    "tyro": (
+        "vid2three/cli.py",
+        *(f"vid2three/commands/{name}.py" for name in ("assets", "files", "many", "serve", "shared", "tools")),
+    ),
     "yaml": ("vid2three/config.py",),
     "zstandard": ("vid2three/formats/spz.py",),
     # Blender runs these, in its own Python; nothing else of ours imports them.
@@ -45,7 +52,7 @@ OWNERS = {
     "plyfile": (),
     "torchvision": (),
 }
-EAGER = ("tyro", "yaml", "bpy", "mathutils")
+EAGER = ("tyro", "yaml", "bpy", "mathutils", "fastapi", "pydantic", "starlette")
 
 
 def violations(root: Path) -> list[str]:

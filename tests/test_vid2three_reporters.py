@@ -125,3 +125,25 @@ def test_a_stop_that_was_dropped_comes_at_the_next_step():
     with pytest.raises(KeyboardInterrupt) as stop:
         report("fit", 1, 2, {})
     assert stop.value.args == (15,)
+
+
+def test_what_a_batch_tells_names_its_asset(capsys):
+    at_work, ended = {"asset": "mug", "worker": 1}, {"asset": "mug", "worker": 1, "state": "failed", "reason": "No."}
+    for kind in ("json", "none", "bar"):
+        with reporter(kind) as report:
+            report("batch", 0, 2, {})
+            report("fit", 20, 40, at_work)
+            report("log", 0, 1, {**at_work, "notes": ["Again."]})
+            report("batch", 1, 2, ended)
+        out, err = capsys.readouterr()
+        if kind == "json":
+            told = [json.loads(line) for line in out.splitlines()]
+            assert told[1]["message"] == "mug: Fitting the splats: 20 of 40"
+            assert (told[3]["step"], told[3]["reason"]) == (1, "No.")
+        else:
+            assert out == ""
+            assert [line for line in err.splitlines() if "mug: Again" in line] == ["Note: mug: Again."]
+            assert "mug: failed: No." in err.splitlines()
+        if kind == "bar":
+            assert "worker 2" in err
+            assert "1/2" in err

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from generator.workers import Workers
+    from vid2three.batches.walk import Batch, batch
     from vid2three.config import (
         EditConfig,
         ExportConfig,
@@ -38,6 +40,9 @@ _MODULE_OF = {
     "export": "pipeline",
     "train": "pipeline",
     "edit": "editing",
+    "batch": "batches.walk",
+    "Batch": "batches.walk",
+    "Workers": "batches.walk",
     "evaluate": "evaluate",
     "remake": "remake",
     "export_views": "views_export",
@@ -54,6 +59,7 @@ _MODULE_OF = {
     "load_config": "config",
 }
 __all__ = [
+    "Batch",
     "EditConfig",
     "ExportConfig",
     "GenerateConfig",
@@ -63,6 +69,8 @@ __all__ = [
     "Run",
     "VideoMakeConfig",
     "VideoModelConfig",
+    "Workers",
+    "batch",
     "edit",
     "evaluate",
     "export",

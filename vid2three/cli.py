@@ -28,33 +28,22 @@ vid2three.check_siblings()  # before the next lines import a stranger of the sam
 from generator.config import GenerateConfig, VideoModelConfig  # noqa: E402
 from vid2three import commands  # noqa: E402
 from vid2three.config import MakeConfig, VideoMakeConfig, load_config  # noqa: E402
+from vid2three.flags import SHORT  # noqa: E402
 
-SHORT = {  # what is asked for most, without the part of the walk that it belongs to
-    "--image": "--generate.image",
-    "--captioner": "--generate.captioner",
-    "--model": "--generate.model",
-    "--refine": "--generate.refine",
-    "--faces": "--mesh.num-faces",
-    "--texture": "--mesh.texture-size",
-    "--lods": "--mesh.lods",
-    "--height-m": "--export.height-m",
-    "--pivot": "--export.pivot",
-    "--export": "--export.files",
-    "--num-frames": "--input.num-frames",
-    "--fov-deg": "--poses.fov-deg",
-}
 OF_VIDEO_MODEL = ("--model", "--lora", "--image", "--captioner")  # short of --generator.model and so on
 COMMANDS: dict[str, Any] = {
     "make": commands.Make,
     "generate": commands.Generate,
     "reconstruct": commands.Reconstruct,
     "edit": commands.Edit,
+    "batch": commands.Batch,
     "remake": commands.Remake,
     "evaluate": commands.Evaluate,
     "export": commands.Export,
     "export-views": commands.ExportViews,
     "info": commands.Info,
     "view": commands.View,
+    "serve": commands.Serve,
     "train": commands.Train,
     "doctor": commands.Doctor,
     "blender": commands.Blender,

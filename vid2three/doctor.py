@@ -42,7 +42,12 @@ def examine(self_test: bool = True, nerfstudio_env: Path | None = None) -> list[
     """Look at everything; takes a few seconds, most of them to load torch."""
     findings = [_versions(), _processors(), _disk(), _torchvision(), *_cuda(), _h264(), *_weights()]
     findings += [_blender(), _ffmpeg()]
-    findings += [_extra("usd-core", "usd", "pxr", "USD and USDZ"), _extra("zstandard", "spz4", "zstandard", "SPZ 4")]
+    findings += [
+        _extra("usd-core", "usd", "pxr", "read and write USD and USDZ"),
+        _extra("zstandard", "spz4", "zstandard", "read and write SPZ 4"),
+        _extra("ray", "ray", "ray", "make a batch on a cluster: batch --engine ray"),
+        _extra("fastapi", "serve", "fastapi", "answer programs over HTTP: serve"),
+    ]
     findings += [_diffusers(), _nerfstudio(nerfstudio_env)]
     return [*findings, *_self_test()] if self_test else findings
 
@@ -180,8 +185,8 @@ def _ffmpeg() -> Finding:
 def _extra(name: str, extra: str, module: str, what: str) -> Finding:
     """Look for an optional library that `vid2three[extra]` brings."""
     if importlib.util.find_spec(module) is None:
-        return Finding(name, "absent", f"would read and write {what}", f"pip install 'vid2three[{extra}]'")
-    return Finding(name, "ok", f"{importlib.metadata.version(name)}, reads and writes {what}")
+        return Finding(name, "absent", f"would {what}", f"pip install 'vid2three[{extra}]'")
+    return Finding(name, "ok", f"{importlib.metadata.version(name)}, to {what}")
 
 
 def _diffusers() -> Finding:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Kind = Literal["auto", "bar", "json", "none"]
 SUMMARY = ("mesh.glb", "splats.ply", "orbit.mp4", "turntable.mp4", "preview.png", "viewer.html", "report.html")
 DOING = {
+    "check": "Checking the list",
+    "batch": "Making assets",
     "prompt": "Read the prompt",
     "caption": "Writing the caption",
     "generate": "Generating the orbit clip",
@@ -59,8 +61,11 @@ class Reporter:
         """Show one step of a stage."""
         if self.quiet:
             return
+        about = f"{info['asset']}: " if "asset" in info else ""
         for note in info.get("notes", ()):
-            self.say(f"Note: {note}")
+            self.say(f"Note: {about}{note}")
+        if "reason" in info:
+            self.say(f"{about}{info['state']}: {info['reason']}")
         if self.verbose and ("seconds" in info or info.get("skipped")):
             self.say(message(stage, step, total, info))
 
@@ -70,8 +75,13 @@ class Reporter:
 
     def finish(self, run: Run) -> None:
         """Say what came of a run."""
+        facts = {key: run.manifest[key] for key in ("timings", "scores", "files")}
+        self.end(summary(run), {"done": str(run.folder), **facts})
+
+    def end(self, words: str, facts: dict[str, Any]) -> None:
+        """Say what came of it all, in words or as JSON."""
         if not self.quiet:
-            _write(sys.stdout, summary(run))
+            _write(sys.stdout, words)
 
     def fail(self, sentence: str) -> None:
         """Say why there is no result."""
@@ -90,9 +100,8 @@ class JsonReporter(Reporter):
             told = {"stage": stage, "step": step, "total": total, "message": message(stage, step, total, info), **info}
             _write(sys.stdout, json.dumps(told))
 
-    def finish(self, run: Run) -> None:
-        facts = {key: run.manifest[key] for key in ("timings", "scores", "files")}
-        _write(sys.stdout, json.dumps({"done": str(run.folder), **facts}))
+    def end(self, words: str, facts: dict[str, Any]) -> None:
+        _write(sys.stdout, json.dumps(facts))
 
     def fail(self, sentence: str) -> None:
         _write(sys.stdout, json.dumps({"error": sentence.removeprefix("vid2three: ")}))
@@ -123,8 +132,13 @@ class BarReporter(Reporter):
 
     def step(self, stage: str, step: int, total: int, info: dict[str, Any]) -> None:
         super().step(stage, step, total, info)
-        if stage == "prompt":
+        if stage in ("prompt", "log"):
             return
+        if "asset" in info and stage != "batch":  # one bar for each process, whatever it is at
+            info = {"doing": f"{info['asset']}: {DOING.get(stage, stage)}", "worker": info["worker"]}
+            stage = f"worker {info['worker'] + 1}"
+        elif "asset" in info:
+            info = {"doing": f"{info['asset']}: {info.get('verdict', info['state'])}"}
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
         note = (
@@ -137,9 +151,9 @@ class BarReporter(Reporter):
         if note is not None:
             self._bars.update(self._tasks[stage], note=note)
 
-    def finish(self, run: Run) -> None:
+    def end(self, words: str, facts: dict[str, Any]) -> None:
         self._bars.stop()
-        super().finish(run)
+        super().end(words, facts)
 
 
 def reporter(kind: Kind, *, quiet: bool = False, verbose: bool = False) -> Reporter:
@@ -153,6 +167,8 @@ def reporter(kind: Kind, *, quiet: bool = False, verbose: bool = False) -> Repor
 def message(stage: str, step: int, total: int, info: dict[str, Any]) -> str:
     """Return one step of a stage in words."""
     doing = DOING.get(stage, stage.capitalize())
+    if "asset" in info:
+        doing = f"{info['asset']}: {doing}"
     if info.get("skipped"):
         return f"{doing}: done before"
     if "seconds" in info:

@@ -5,10 +5,13 @@ They read torch-free modules only; libraries come when a command runs.
 
 from .assets import Edit, Generate, GenerateByVideoModel, Make, MakeByVideoModel, Reconstruct, Remake
 from .files import Evaluate, Export, ExportViews, Info, View
+from .many import Batch
+from .serve import Serve
 from .shared import Options
 from .tools import Blender, Doctor, Train
 
 __all__ = [
+    "Batch",
     "Blender",
     "Doctor",
     "Edit",
@@ -23,6 +26,7 @@ __all__ = [
     "Options",
     "Reconstruct",
     "Remake",
+    "Serve",
     "Train",
     "View",
 ]

@@ -1,0 +1,44 @@
+"""Carry out one job in this process, and tell of it as JSON: what the pool's processes and Ray's workers both do."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from vid2three.config import MakeConfig, ReconstructConfig, overlay
+from vid2three.errors import is_users_mistake, sentence
+from vid2three.run import Progress
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def carry_out(task: dict[str, Any], output: Path | str, progress: Progress) -> dict[str, Any]:
+    """Make the asset of a task (see Job.task) in a folder, which an earlier run may have begun or finished.
+
+    Returns {"state": "done"} or {"state": "failed", "reason", "traceback"}. KeyboardInterrupt goes through.
+    """
+    try:
+        _walk(task, output, progress)
+    except Exception as error:
+        if is_users_mistake(error):
+            return {"state": "failed", "reason": sentence(error)}
+        reason = f"{type(error).__name__}: {sentence(error)}"
+        return {"state": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    return {"state": "done"}
+
+
+def limit_threads(threads: int) -> None:
+    """Let libraries that are loaded after this use so many threads of the processor."""
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+
+
+def _walk(task: dict[str, Any], output: Path | str, progress: Progress) -> None:
+    import vid2three
+
+    options: dict[str, Any] = {"seed": task["seed"], "overwrite": True, "progress": progress, **task["extra"]}
+    if task["command"] == "make":
+        vid2three.make(task["what"], output, overlay(MakeConfig(), task["config"]), **options)
+    else:
+        vid2three.reconstruct(task["what"], output, overlay(ReconstructConfig(), task["config"]), **options)

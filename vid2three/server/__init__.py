@@ -1,0 +1,1 @@
+"""A small HTTP endpoint that makes assets for programs on this machine."""
