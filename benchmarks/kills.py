@@ -189,6 +189,7 @@ def campaign(options: argparse.Namespace, work: Path) -> bool:
     errors, rng, began = work / "errors.txt", random.Random(options.seed), time.monotonic()
     for place in work.glob("run-*"):
         shutil.rmtree(place)
+    finish(start([*command, "-o", str(work / "run-warm")], errors), errors)  # compiles kernels, so its times are none
     undisturbed = work / "run-undisturbed"
     walk = start([*command, "-o", str(undisturbed)], errors)
     finish(walk, errors)

@@ -39,6 +39,7 @@ def test_it_shows_what_it_showed(clip, solid):
     views, others = clip_views(clip), clip_views(again)
     assert silhouette_iou(others.alphas, views.alphas) > 0.9
     assert psnr(composited(others), composited(views)) > 20
+    assert facts["match"] == facts["matches"][1]
     assert facts["matches"] == [pytest.approx(match(c.frames, c.caption), abs=1e-3) for c in (clip, again)]
     for name in ("prompt", "caption", "seed", "fps"):
         assert getattr(again, name) == getattr(clip, name)
@@ -71,7 +72,7 @@ def test_a_clip_that_would_lose_what_was_asked_is_not_kept(clip, monkeypatch):
     monkeypatch.setattr(refine, "match", lambda frames, caption: next(told))
     kept, facts = refined(clip, clip_views, replace(SMALL, refine=3))
     assert kept is clip
-    assert facts == {"matches": [0.7, 0.6]}
+    assert facts == {"match": 0.7, "matches": [0.7, 0.6]}
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0, -1, np.nan])

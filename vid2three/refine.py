@@ -39,7 +39,7 @@ def refined(
 ) -> tuple[Clip, dict[str, Any]]:
     """Refine a clip `config.refine` times, and stop where it would show less of what was asked.
 
-    Returns the clip, and for a manifest its match with the prompt before and after each time, and how near the result
+    Returns the clip, and for a manifest its match with the prompt, that before and after each time, and how near the result
     is to the clip that came (PSNR on white, in dB): low where its frames did not show one thing.
     """
     came, known = clip, match(clip.frames, clip.caption)
@@ -54,7 +54,7 @@ def refined(
         if found < (1 - MOST_LOST) * known:
             break
         clip, known = tried, found
-    facts: dict[str, Any] = {"matches": matches}
+    facts: dict[str, Any] = {"match": round(known, 3), "matches": matches}
     if clip is not came:
         facts["psnr_db"] = round(psnr(clip.frames.float() / 255, came.frames.float() / 255), 2)
     return clip, facts

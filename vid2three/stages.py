@@ -158,6 +158,7 @@ def clip(run: Run, prompt: str, config: GenerateConfig, progress: Progress) -> N
             progress("generate", 1, 1, {"notes": [note]})
         if config.refine:
             made, facts["refined"] = refined(made, clip_views, config)
+            facts["match"] = facts["refined"].pop("match")
         if config.mends:
             made, facts["mended"] = mended(made, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
