@@ -28,7 +28,7 @@ def model_path(model: str) -> Path:
     path = Path(model) if model.endswith(".safetensors") else FOLDER / f"{model}.safetensors"
     if not shards(path):
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
-        if Path(model).is_dir():
+        if model and Path(model).is_dir():
             raise FileNotFoundError(f"{model} is a folder; a video model goes with --generator auto --model {model}.")
         raise FileNotFoundError(f"There is no model {model!r}; embedded are: {known}. A path must end in .safetensors.")
     return path

@@ -23,12 +23,26 @@ from recon.fit import fit
 from recon.metrics import psnr
 from recon.render import render
 from recon.views import Views
+from vid2three.mend import mended
 
 FIT = FitConfig(iterations=250)
 SEEDS_APART = 15485863  # between the clip's seed and those of its redrawings
 LEAST_ALPHA = 0.02  # below this a rendering shows nothing
 SOLID = 0.5  # alpha from which a rendering's depth is that of a surface
 MOST_LOST = 0.1  # share of the match with the prompt; a refined clip that loses more is not kept
+
+
+def improved(
+    clip: Clip, facts: dict[str, Any], views_of: Callable[[Clip], Views], config: GenerateConfig
+) -> tuple[Clip, dict[str, Any]]:
+    """Refine and mend a clip as the config asks, and return it with the facts of both added to its own."""
+    if config.refine:
+        clip, found = refined(clip, views_of, config)
+        facts = {**facts, "match": found.pop("match"), "refined": found}
+    if config.mends:
+        clip, found = mended(clip, views_of, config)
+        facts = {**facts, "mended": found}
+    return clip, facts
 
 
 def refined(
@@ -39,8 +53,8 @@ def refined(
 ) -> tuple[Clip, dict[str, Any]]:
     """Refine a clip `config.refine` times, and stop where it would show less of what was asked.
 
-    Returns the clip, and for a manifest its match with the prompt, that before and after each time, and how near the result
-    is to the clip that came (PSNR on white, in dB): low where its frames did not show one thing.
+    Returns the clip, and for a manifest its match with the prompt, the matches before and after each time, and how near
+    the result is to the clip that came (PSNR on white, in dB): low where its frames did not show one thing.
     """
     came, known = clip, match(clip.frames, clip.caption)
     matches = [round(known, 3)]

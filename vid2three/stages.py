@@ -47,10 +47,9 @@ from vid2three.formats.field import load_field, save_field
 from vid2three.formats.glb import ROUGHNESS, load_mesh, save_mesh
 from vid2three.formats.ply import load_splats, save_splats
 from vid2three.mend import check as check_mends
-from vid2three.mend import mended
 from vid2three.picture import load_picture
 from vid2three.place import Y_UP_FROM_Z_UP, moved, placement
-from vid2three.refine import refined
+from vid2three.refine import improved
 from vid2three.report import Report, page
 from vid2three.run import Progress, Run, StageFiles, sha256
 from vid2three.snapshots import snapshots
@@ -156,11 +155,7 @@ def clip(run: Run, prompt: str, config: GenerateConfig, progress: Progress) -> N
         made, facts = best_candidate(prompt, config, clip_views, seed=seed, picture=picture, progress=report)
         if (note := doubt(facts)) is not None:
             progress("generate", 1, 1, {"notes": [note]})
-        if config.refine:
-            made, facts["refined"] = refined(made, clip_views, config)
-            facts["match"] = facts["refined"].pop("match")
-        if config.mends:
-            made, facts["mended"] = mended(made, clip_views, config)
+        made, facts = improved(made, facts, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
             save_video(path, enlarged(made.frames.numpy()), made.fps)
         save_views(files, clip_views(made), GENERATED_WORLD)
