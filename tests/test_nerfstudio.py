@@ -113,6 +113,7 @@ SMALL_NERFACTO = (
 @pytest.mark.slow
 def test_nerfacto_trains_goes_on_and_its_depths_become_a_mesh(nerfstudio_env, tmp_path):
     """Far too short a training for a good mesh: what is tested is that each part fits the next."""
+    (tmp_path / "clip").mkdir()
     save_views(StageFiles(tmp_path / "clip", {}), orbit_views(mug(), 8, size=(40, 44)), "z up")
     config = overlay(
         ReconstructConfig(),
@@ -201,6 +202,7 @@ def test_a_splatfacto_checkpoint_comes_back_through_ns_export(nerfstudio_env, ne
     if not startable(nerfstudio_python, "nerfstudio.scripts.exporter"):
         pytest.skip("the nerfstudio there lacks what ns-export imports (open3d, pymeshlab, mediapy)")
     views = orbit_views(mug(), 5)
+    (tmp_path / "clip").mkdir()
     save_views(StageFiles(tmp_path / "clip", {}), views, "z up")
     environment, log = find_environment(nerfstudio_env), tmp_path / "log"
     there = random_splats()
