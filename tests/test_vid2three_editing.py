@@ -31,7 +31,8 @@ def config(tmp_path_factory) -> GenerateConfig:
     dit = OrbitDiT(DitConfig(width=64, depth=2, heads=2, mlp_hidden=64))
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(path, vae, dit, {"num_frames": 4, "size": 32})
-    return GenerateConfig(model=str(path), steps=2, num_frames=4, height=32, width=48, fps=6, elevation_deg=20)
+    size = {"num_frames": 4, "height": 32, "width": 48}
+    return GenerateConfig(model=str(path), steps=2, **size, fps=6, elevation_deg=20, refine=0)
 
 
 @pytest.fixture(scope="module")
