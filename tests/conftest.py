@@ -12,6 +12,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import torch
 
 import shape_checks
 
@@ -112,3 +113,9 @@ def nerfstudio_env(nerfstudio_python, monkeypatch) -> Path:
 def startable(python: str, module: str) -> bool:
     """Say whether a Python can import a module."""
     return subprocess.run([python, "-W", "ignore", "-c", f"import {module}"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers():
+    """Keep numbers below 1e-38, which a library built with -ffast-math takes away for the whole thread as it loads."""
+    torch.set_flush_denormal(False)
