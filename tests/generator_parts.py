@@ -1,16 +1,55 @@
 """What several tests of the generator are made from: one solid as a scene, and models of a few thousand weights."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
 
 from generator import sdf
-from generator.config import DitConfig, VaeConfig
+from generator.config import DitConfig, PhaseConfig, TrainConfig, VaeConfig
+from generator.data import SHARD_SIZE, Recipe, write_shard
 from generator.dit import OrbitDiT
 from generator.vae import VideoAutoencoder
 
 VAE = VaeConfig(widths=(8, 8, 16), latent_channels=4)
 DIT = DitConfig(latent_channels=4, width=64, depth=2, heads=2, mlp_hidden=48)
+FRAMES, SIZE = 4, 16  # of clips to train on
+RECIPE = Recipe(edit_pairs_share=0.5)
+REFERRING = replace(DIT, has_reference=True)
+
+
+def training_shard(folder: Path) -> Path:
+    """Write a shard of clips into a new folder and return its file."""
+    folder.mkdir()
+    write_shard(folder, 0, RECIPE, FRAMES, SIZE)
+    return folder / "0000.npy"
+
+
+def tiny(folder: Path, **changes) -> TrainConfig:
+    """A training of seconds."""
+    phase = PhaseConfig(minutes=0.04, batch=4, warmup=5)
+    config = TrainConfig(
+        name="tiny",
+        folder=str(folder),
+        num_frames=FRAMES,
+        size=SIZE,
+        num_clips=SHARD_SIZE,
+        workers=1,
+        edit_pairs_share=0.5,
+        vae=VAE,
+        dit=DIT,
+        vae_phase=phase,
+        dit_phase=phase,
+        judge_clips=8,
+        judge_epochs=1,
+        judged_clips=2,
+        device="cpu",
+        bf16=False,
+        checkpoint_minutes=0.01,
+    )
+    return replace(config, **changes)
 
 
 def solid(kind: int, size, center=(0.0, 0.0, 0.0), color=(0.5, 0.5, 0.5), bound: float = 2.0, **columns) -> np.ndarray:
