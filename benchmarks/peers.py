@@ -20,33 +20,24 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import numpy as np
 import torch
-import trimesh
 
 from recon.mesh_quality import quality
 from recon.metrics import (
-    align_sim3,
-    chamfer,
-    f_score,
     psnr,
     silhouette_iou,
     ssim,
-    surface_samples,
-    transformed,
     umeyama,
 )
 from recon.poses.compare import compare
-from recon.render import render
 from recon.splats import Splats
 from recon.views import composited
 from vid2three.capture import load_views
+from vid2three.evaluate import drawn_on_white, surface_figures, true_mesh
 from vid2three.formats import MESH_READERS, SPLAT_READERS
 from vid2three.formats.colmap import load_colmap
 from vid2three.nerfstudio.world import load_world, splats_from, widened
 from vid2three.place import moved_splats
-
-NUM_SAMPLES = 100_000
 
 
 def poses(images: Path, out: Path) -> None:
@@ -76,12 +67,8 @@ def splats(file: Path, orbit: Path, widen: bool, colmap: Path | None, dataparser
     test = load_views(orbit / "transforms_test.json")
     if widen:
         content = widened(content, test.cameras)
-    parts = []
-    with torch.no_grad():
-        for index in range(len(test)):
-            drawn_as = {"antialiased": loaded.antialiased, "primitive": loaded.primitive}
-            parts.append(render(content, test.cameras[index], background=torch.ones(3), **drawn_as))
-    rgb, alpha = torch.cat([part.rgb for part in parts]).clamp(0, 1), torch.cat([part.alpha for part in parts])
+    drawn_as = {"antialiased": loaded.antialiased, "primitive": loaded.primitive}
+    rgb, alpha = drawn_on_white(content, test.cameras, drawn_as)
     truth = composited(test)
     facts |= {"num_splats": len(content), "bytes": file.stat().st_size}
     facts |= {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}
@@ -105,15 +92,8 @@ def _laid_on(content: Splats, colmap: Path, orbit: Path) -> tuple[Splats, dict]:
 def mesh(file: Path, orbit: Path) -> dict:
     """Return how far a mesh lies from the true one after the best similarity, and how sound its triangles are."""
     found = MESH_READERS[file.suffix.lower()](file, None).mesh
-    truth = trimesh.load(orbit / "mesh.ply", force="mesh")
-    assert isinstance(truth, trimesh.Trimesh)
-    middle = truth.bounds.mean(axis=0)
-    radius = float(np.linalg.norm(truth.vertices - middle, axis=1).max())
-    theirs = surface_samples(found, NUM_SAMPLES)
-    true = (surface_samples(truth, NUM_SAMPLES, seed=1) - torch.from_numpy(middle)) / radius
-    theirs = transformed(theirs, align_sim3(theirs, true))
-    scores = {f"f_score_{threshold:g}": f_score(theirs, true, threshold) for threshold in (0.01, 0.02, 0.05)}
-    return {"num_faces": len(found.faces), **quality(found), "chamfer": chamfer(theirs, true), **scores}
+    surface = surface_figures(found, true_mesh(orbit / "mesh.ply"))
+    return {"num_faces": len(found.faces), **quality(found), **surface["aligned"]}
 
 
 def main() -> None:

@@ -76,10 +76,8 @@ def cut_out(views: Views, config: InputConfig) -> Views:
 def save_views(files: StageFiles, views: Views, frame: str) -> None:
     """Write views/*.png (RGBA where there are alphas), depth/*.png where there are depths, and transforms.json."""
     names = [f"{index:03d}.png" for index in range(len(views))]
-    pixels = _bytes(views.images)
+    pixels = picture_bytes(views)
     unit = depth_unit(0.0 if views.depths is None else float(views.depths.max()))
-    if views.alphas is not None:
-        pixels = np.concatenate([pixels, _bytes(views.alphas)[..., None]], axis=-1)
     for index, name in enumerate(names):
         with files.file(f"views/{name}") as path:
             save_image(path, pixels[index])
@@ -89,6 +87,12 @@ def save_views(files: StageFiles, views: Views, frame: str) -> None:
     depths = None if views.depths is None else [f"depth/{name}" for name in names]
     with files.file("transforms.json", frame=frame) as path:
         save_transforms(path, views.cameras, [f"views/{name}" for name in names], depths, unit)
+
+
+def picture_bytes(views: Views) -> np.ndarray:
+    """Return views as pictures, uint8 [N,H,W,3], or [N,H,W,4] where there are alphas."""
+    parts = [views.images] if views.alphas is None else [views.images, views.alphas[..., None]]
+    return (torch.cat(parts, dim=-1).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
 def digest(path: Path) -> str:
@@ -143,7 +147,3 @@ def _alpha(picture: np.ndarray) -> np.ndarray:
     if picture.shape[2] == 4:
         return picture[..., 3].astype(np.float32) / 255
     return np.ones(picture.shape[:2], np.float32)
-
-
-def _bytes(values: torch.Tensor) -> np.ndarray:
-    return (values.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

@@ -84,7 +84,7 @@ def evaluate(run_dir: Path | str, truth_dir: Path | str, lpips: Path | str | Non
     if perceptual is not None:
         result["lpips_net"] = perceptual.net
     if (truth / "mesh.ply").is_file():
-        result["surface"] = _surface_figures(mesh, _true_mesh(truth / "mesh.ply"))
+        result["surface"] = surface_figures(mesh, true_mesh(truth / "mesh.ply"))
     return result
 
 
@@ -135,7 +135,8 @@ def _field(run: Run) -> SdfField | None:
     return load_field(run.path("surface.npz")) if "surface.npz" in run.manifest["files"] else None
 
 
-def _true_mesh(path: Path) -> trimesh.Trimesh:
+def true_mesh(path: Path) -> trimesh.Trimesh:
+    """Read a true surface. Raises ValueError where it has no triangles."""
     loaded = trimesh.load(path, force="mesh")
     if not isinstance(loaded, trimesh.Trimesh) or len(loaded.faces) == 0:
         raise ValueError(f"{path} holds no triangles; give the true surface as a mesh, or take the file away.")
@@ -159,7 +160,7 @@ def _view_figures(
         "training_elevation": np.flatnonzero(apart <= SAME_ELEVATION_DEG),
         "other_elevations": np.flatnonzero(apart > SAME_ELEVATION_DEG),
     }
-    rgb, alpha = _rendered(splats, test.cameras, drawn_as)
+    rgb, alpha = drawn_on_white(splats, test.cameras, drawn_as)
     drawn = render_mesh(mesh, test.cameras, background=torch.ones(3))
     others = {"mesh": (drawn.rgb, drawn.alpha)}
     if field is not None:
@@ -194,7 +195,8 @@ def _group_figures(
     return figures
 
 
-def _surface_figures(mesh: trimesh.Trimesh, truth: trimesh.Trimesh) -> dict[str, Any]:
+def surface_figures(mesh: trimesh.Trimesh, truth: trimesh.Trimesh) -> dict[str, Any]:
+    """Return chamfer distance and F-scores, as the meshes lie and laid together; the unit is the truth's radius."""
     middle = truth.bounds.mean(axis=0)
     radius = float(np.linalg.norm(truth.vertices - middle, axis=1).max())
     ours = (surface_samples(mesh, NUM_SAMPLES) - torch.from_numpy(middle)) / radius
@@ -228,7 +230,7 @@ def _cost(run: Run) -> dict[str, Any]:
     return {"peak_memory_mb": timings.pop("peak_memory_mb", None), "seconds": timings}
 
 
-def _rendered(splats: Splats, cameras: Cameras, drawn_as: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def drawn_on_white(splats: Splats, cameras: Cameras, drawn_as: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Return the splats on white [N,H,W,3], clamped, and their alpha [N,H,W]; drawn as they were fitted."""
     white = torch.ones(3)
     with torch.no_grad():

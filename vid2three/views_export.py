@@ -19,13 +19,13 @@ import trimesh
 from recon.sh import dc_to_rgb
 from recon.start import start_splats
 from recon.views import Views, composited
-from vid2three.capture import load_views
+from vid2three.capture import load_views, picture_bytes
 from vid2three.config import Background, Layout
 from vid2three.disk import disk_errors
 from vid2three.formats.colmap import save_colmap
 from vid2three.formats.images import save_image
 from vid2three.formats.transforms import save_transforms
-from vid2three.run import MANIFEST, PARTIAL, Progress, load_run, no_progress
+from vid2three.run import PARTIAL, Progress, load_run, no_progress
 
 NUM_POINTS = 20_000
 LEVELS = {"white": 1.0, "black": 0.0}
@@ -61,8 +61,8 @@ def export_views(
         made = Path(beside) / folder.name
         (made / "images").mkdir(parents=True)
         names = [f"{index:03d}.png" for index in range(len(views))]
-        for index, name in enumerate(names):
-            save_image(made / "images" / name, _pixels(views, index))
+        for index, (name, pixels) in enumerate(zip(names, picture_bytes(views))):
+            save_image(made / "images" / name, pixels)
             progress("export", index + 1, len(names), {})
         if layout == "nerfstudio":
             save_transforms(made / "transforms.json", views.cameras, [f"images/{name}" for name in names])
@@ -74,7 +74,7 @@ def export_views(
         if folder.exists():
             folder.rmdir()
         os.replace(made, folder)
-    note = f"{len(views)} pictures, {len(points)} points; the world of {run.path(MANIFEST).parent.name}'s splats."
+    note = f"{len(views)} pictures, {len(points)} points; the world of {run.folder.name}'s splats."
     progress("export", 1, 1, {"notes": [note]})
     return folder
 
@@ -84,13 +84,6 @@ def _points(views: Views) -> tuple[np.ndarray, np.ndarray]:
     start = start_splats(views, NUM_POINTS, 0, torch.Generator().manual_seed(0))
     colors = (dc_to_rgb(start.sh[:, 0]).clamp(0, 1) * 255).round().to(torch.uint8)
     return start.means.double().numpy(), colors.numpy()
-
-
-def _pixels(views: Views, index: int) -> np.ndarray:
-    channels = [views.images[index]]
-    if views.alphas is not None:
-        channels.append(views.alphas[index][..., None])
-    return (torch.cat(channels, dim=-1).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
 def _name_points(path: Path) -> None:
