@@ -64,11 +64,12 @@ def main() -> None:
         clips = [true.views, clip_views(made), clip_views(solid)]
         bent = clip_of(warp(true, WARP, rng), made)
         straight, _ = refined(bent, clip_views, config)
+        seen = from_above(true.views)
         rows.append(
             [
                 *map(held_out_psnr, clips),
-                *(match_from_above(views, caption) for views in clips),
-                *(psnr_from_above(views, true) for views in (true.views, clip_views(bent), clip_views(straight))),
+                *(match_of(drawn, caption) for drawn in (seen, *map(from_above, clips[1:]))),
+                *(psnr_to(true, drawn) for drawn in (seen, *map(from_above, map(clip_views, (bent, straight))))),
             ]
         )
         print(f"{seed}: {table(rows[-1])}; {caption}", flush=True)
@@ -82,23 +83,22 @@ def table(row: Sequence[float] | np.ndarray) -> str:
     return f"true / generated / refined {held} dB, match from above {above}; true / bent / refined from above {bent} dB"
 
 
-def match_from_above(views: Views, caption: str) -> float:
-    """Return how well a fit matches the caption from ELEVATION_DEG."""
-    drawn = drawn_from(above(views.cameras), views).rgb.clamp(0, 1)
-    return match((drawn * 255).round().to(torch.uint8), caption)
+def match_of(drawn: Render, caption: str) -> float:
+    """Return how well what was drawn matches the caption."""
+    return match((drawn.rgb.clamp(0, 1) * 255).round().to(torch.uint8), caption)
 
 
-def psnr_from_above(views: Views, true: Truth) -> float:
-    """Return how near a fit comes to the truth from ELEVATION_DEG, over the union of both alphas."""
+def psnr_to(true: Truth, drawn: Render) -> float:
+    """Return how near what was drawn comes to the truth from there, over the union of both alphas."""
     assert true.draw is not None
-    truth, drawn = true.draw(above(views.cameras)), drawn_from(above(views.cameras), views)
+    truth = true.draw(above(true.views.cameras))
     assert truth.alphas is not None
     return psnr(drawn.rgb, composited(truth), torch.maximum(truth.alphas, drawn.alpha))
 
 
-def drawn_from(cameras: Cameras, views: Views) -> Render:
-    """Fit views and draw the splats on white."""
-    return render(fit(views, FitConfig(), seed=0), cameras, background=torch.ones(3))
+def from_above(views: Views) -> Render:
+    """Fit views and draw the splats on white from ELEVATION_DEG."""
+    return render(fit(views, FitConfig(), seed=0), above(views.cameras), background=torch.ones(3))
 
 
 def above(cameras: Cameras) -> Cameras:

@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -19,136 +19,80 @@ from .shared import EnvFolder, Flat, Generator, Options, Output, Presets, Prompt
 
 
 @dataclass(frozen=True)
-class Make:
-    """Prompt to 3D asset: clip, splats, mesh, preview, turntable."""
+class _FromPrompt:
+    """What all commands that start from a prompt take."""
 
     prompt: Prompt
     """What to make, such as "a red mug with a blue handle"."""
     output: Output = None
     """Run folder; named after the prompt unless given. An unfinished run goes on."""
+    seed: int = 0
+    """Another seed, another take on the same prompt."""
+    overwrite: bool = False
+    """Replace another run in that folder; stages that would come out the same are kept."""
+    allow_download: bool = False
+    """Fetch models from the Hugging Face hub, where they are named and not here."""
+    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
+    options: Annotated[Options, Flat] = field(default_factory=Options)
+
+    def arguments(self, report: Reporter) -> dict[str, Any]:
+        """Return what all of them hand on by name."""
+        names = ("seed", "overwrite", "allow_download")
+        return {**{name: getattr(self, name) for name in names}, "progress": report}
+
+
+@dataclass(frozen=True)
+class Make(_FromPrompt):
+    """Prompt to 3D asset: clip, splats, mesh, preview, turntable."""
+
     generator: Generator = "embedded"
     """Who makes the clip: the model that comes along, or a video model of your own in the format of diffusers, of that
     family or of any (auto). `make --generator auto --help` lists its settings."""
-    seed: int = 0
-    """Another seed, another take on the same prompt."""
-    overwrite: bool = False
-    """Replace another run in that folder; stages that would come out the same are kept."""
-    allow_download: bool = False
-    """Fetch a captioner from the Hugging Face hub, where it is named and not here."""
     nerfstudio_env: EnvFolder = None
     """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
-    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
-    options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[MakeConfig, Flat] = field(default_factory=MakeConfig)
 
     def run(self, report: Reporter) -> None:
-        made = vid2three.make(
-            self.prompt,
-            self.output,
-            self.settings,
-            seed=self.seed,
-            overwrite=self.overwrite,
-            nerfstudio_env=self.nerfstudio_env,
-            allow_download=self.allow_download,
-            progress=report,
-        )
-        report.finish(made)
+        more = {**self.arguments(report), "nerfstudio_env": self.nerfstudio_env}
+        report.finish(vid2three.make(self.prompt, self.output, self.settings, **more))
 
 
 @dataclass(frozen=True)
-class MakeByVideoModel:
+class MakeByVideoModel(_FromPrompt):
     """Prompt to 3D asset by a video model of your own: its clip goes the way of any video."""
 
-    prompt: Prompt
-    """What to make, such as "a red mug with a blue handle"."""
-    output: Output = None
-    """Run folder; named after the prompt unless given. An unfinished run goes on."""
-    seed: int = 0
-    """Another seed, another take on the same prompt."""
-    overwrite: bool = False
-    """Replace another run in that folder; stages that would come out the same are kept."""
     force: bool = False
     """Go on with cameras that are not to be believed."""
-    allow_download: bool = False
-    """Fetch models from the Hugging Face hub, where they are named and not here."""
     nerfstudio_env: EnvFolder = None
     """Folder of a Python environment with nerfstudio 1.1.5, for --backend nerfstudio."""
-    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
-    options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[VideoMakeConfig, Flat] = field(default_factory=VideoMakeConfig)
 
     def run(self, report: Reporter) -> None:
-        made = vid2three.make(
-            self.prompt,
-            self.output,
-            self.settings,
-            seed=self.seed,
-            overwrite=self.overwrite,
-            force=self.force,
-            nerfstudio_env=self.nerfstudio_env,
-            allow_download=self.allow_download,
-            progress=report,
-        )
-        report.finish(made)
+        more = {**self.arguments(report), "force": self.force, "nerfstudio_env": self.nerfstudio_env}
+        report.finish(vid2three.make(self.prompt, self.output, self.settings, **more))
 
 
 @dataclass(frozen=True)
-class Generate:
+class Generate(_FromPrompt):
     """Prompt to orbit clip: video, frames with alpha and depth, cameras."""
 
-    prompt: Prompt
-    """What to make, such as "a red mug with a blue handle"."""
-    output: Output = None
-    """Run folder; named after the prompt unless given."""
     generator: Generator = "embedded"
     """Who makes it: the model that comes along, or a video model of your own in the format of diffusers, of that family
     or of any (auto). `generate --generator auto --help` lists its settings."""
-    seed: int = 0
-    """Another seed, another take on the same prompt."""
-    overwrite: bool = False
-    """Replace another run in that folder."""
-    allow_download: bool = False
-    """Fetch a captioner from the Hugging Face hub, where it is named and not here."""
-    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
-    options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[GenerateConfig, Flat] = field(default_factory=GenerateConfig)
 
     def run(self, report: Reporter) -> None:
-        report.finish(_generated(self, report))
+        report.finish(vid2three.generate(self.prompt, self.output, self.settings, **self.arguments(report)))
 
 
 @dataclass(frozen=True)
-class GenerateByVideoModel:
+class GenerateByVideoModel(_FromPrompt):
     """Prompt to video by a video model of your own; `reconstruct` goes on from it."""
 
-    prompt: Prompt
-    """What to make, such as "a red mug with a blue handle"."""
-    output: Output = None
-    """Run folder; named after the prompt unless given."""
-    seed: int = 0
-    """Another seed, another take on the same prompt."""
-    overwrite: bool = False
-    """Replace another run in that folder."""
-    allow_download: bool = False
-    """Fetch models from the Hugging Face hub, where they are named and not here."""
-    presets: Annotated[Presets, Flat] = field(default_factory=Presets)
-    options: Annotated[Options, Flat] = field(default_factory=Options)
     settings: Annotated[VideoModelConfig, Flat] = field(default_factory=VideoModelConfig)
 
     def run(self, report: Reporter) -> None:
-        report.finish(_generated(self, report))
-
-
-def _generated(command: Generate | GenerateByVideoModel, report: Reporter) -> vid2three.Run:
-    return vid2three.generate(
-        command.prompt,
-        command.output,
-        command.settings,
-        seed=command.seed,
-        overwrite=command.overwrite,
-        allow_download=command.allow_download,
-        progress=report,
-    )
+        report.finish(vid2three.generate(self.prompt, self.output, self.settings, **self.arguments(report)))
 
 
 @dataclass(frozen=True)
