@@ -1,19 +1,23 @@
-"""Loss and match against compute for three sizes of the transformer, and the picture of it.
+"""Loss and match against compute for three sizes of the transformer, the law they follow, and its picture.
 
-    python benchmarks/scaling.py FOLDER [--corpus corpus.npz] [--budgets 6e13 2.4e14]
+    python benchmarks/scaling.py FOLDER [--corpus corpus.npz] [--minutes 30]     # measures what is missing
+    python benchmarks/scaling.py FOLDER --plot docs/scaling.png                  # draws what is there (matplotlib)
 
-Each size is trained from nothing to each budget of floating-point operations, by the trainer's own loss, optimizers and
-data, on clips of 24 x 64 x 64 that the shipped autoencoder encodes, so that all sizes see the same latents. FOLDER
-keeps clips and results; called again, it goes on with what is missing.
+Each size is trained from nothing at a constant learning rate, by the trainer's own loss, optimizers and data, on clips
+of 24 x 64 x 64 that the shipped autoencoder encodes, so that all sizes see the same latents. Along the way the average
+of the weights over the last tenth of the steps (arXiv:2312.02696, Eq. 126) is scored, which stands for a run that ended
+there (arXiv:2405.18392). FOLDER keeps clips and results; called again, it goes on with the sizes that are missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from torch import Tensor
+from scipy.optimize import least_squares
 
+from generator import precompile
 from generator.condition import orbit_condition, orbit_rows
 from generator.config import DitConfig, PhaseConfig, TrainConfig
 from generator.corpus import Corpus
@@ -38,37 +43,30 @@ from generator.precompile import compile_blocks
 from generator.stepper import Stepper, autocast
 from generator.text import TextEncoder, load_text_encoder
 from generator.train import Trainer
-from generator.train_dit import (
-    Batch,
-    LatentClips,
-    Mixture,
-    dit_loss,
-    draw_batches,
-    ema_weight,
-    encode_clips,
-    update_ema,
-)
+from generator.train_dit import Batch, LatentClips, Mixture, dit_loss, draw_batches, encode_clips, update_ema
 from generator.train_vae import to_model
 from generator.vae import VideoAutoencoder
 from generator.words import long_caption
 
-SIZES = {  # width, blocks, heads, hidden, learning rate
+SIZES = {  # shape and learning rate
     "2 M": (DitConfig(width=128, depth=6, heads=2, mlp_hidden=320, rope_height=16.0), 2e-3),
     "6 M": (DitConfig(width=224, depth=7, heads=4, mlp_hidden=512, rope_height=16.0), 1.5e-3),
     "18 M": (DitConfig(width=384, depth=9, heads=6, mlp_hidden=896, rope_height=16.0), 1e-3),
 }
-FRAMES, PIXELS, BATCH, SHIFT = 24, 64, 16, 2.0
+FRAMES, PIXELS, SHIFT = 24, 64, 2.0
 TOKENS = FRAMES // 2 * (PIXELS // 16) ** 2
 NUM_VAL, NUM_PROMPTS = 128, 120
 TIMES = (0.15, 0.35, 0.55, 0.75, 0.9)  # of the held-out loss
+WARMUP, FIRST_MARK = 100, 128  # steps; marks double from there on
+EMA_POWER = 6.94  # an average over a tenth of the steps so far
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BATCH = 64 if DEVICE.type == "cuda" else 16
+STEPS_READ = 16 if DEVICE.type == "cuda" else 1
 
 
-def flops(dit: OrbitDiT) -> float:
+def flops(config: DitConfig, parameters: int) -> float:
     """Return the operations of one training clip: 6 x parameters x tokens, and attention."""
-    c = dit.config
-    parameters = sum(p.numel() for p in dit.parameters())
-    return 6 * parameters * TOKENS + 12 * TOKENS**2 * c.width * c.depth
+    return 6 * parameters * TOKENS + 12 * TOKENS**2 * config.width * config.depth
 
 
 def data(folder: Path, corpus: str, num_clips: int) -> tuple[VideoAutoencoder, LatentClips]:
@@ -79,7 +77,7 @@ def data(folder: Path, corpus: str, num_clips: int) -> tuple[VideoAutoencoder, L
         num_frames=FRAMES,
         size=PIXELS,
         num_clips=num_clips,
-        workers=1,
+        workers=14 if DEVICE.type == "cuda" else 1,
         corpus=corpus,
         resume_from="orbit-s",
         vae=replace(TrainConfig().vae, widths=(64, 128, 192)),
@@ -92,78 +90,218 @@ def data(folder: Path, corpus: str, num_clips: int) -> tuple[VideoAutoencoder, L
     return vae, trainer.encode(vae)[0]
 
 
-@torch.no_grad()
-def held_out(vae: VideoAutoencoder, corpus: Corpus, encoder: TextEncoder) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return latents that no training clip shows, half scenes and half models of artists, and their conditions."""
-    rng = np.random.default_rng(7)
-    drawn = [
-        draw_scene(sample_attributes(rng, held_out=True), sample_orbit(rng), rng, rng) for _ in range(NUM_VAL // 2)
-    ]
-    meshes = [corpus.draw(rng, held_out=True, num_captions=6) for _ in range(NUM_VAL // 2)]
-    drawn += [(Sample(sample_orbit(rng), None, mesh.captions), mesh) for mesh in meshes]
-    clips = [make_clip(subject, sample.orbit, FRAMES, PIXELS, PIXELS)[0] for sample, subject in drawn]
-    z = torch.cat([encode_clips(vae, to_model(torch.from_numpy(clip)[None], DEVICE))[0].float() for clip in clips])
-    text, mask = encoder([sample.captions[0] for sample, _ in drawn])
-    rays, angles = orbit_condition(orbit_rows((sample.orbit for sample, _ in drawn), DEVICE), FRAMES, PIXELS, PIXELS, 2)
-    return z, {"text": text, "text_mask": mask, "rays": rays, "angles": angles}
+class Exam:
+    """What every model is asked: latents that no training clip shows, half scenes and half models of artists, and
+    captions of as many held-out things."""
+
+    @torch.no_grad()
+    def __init__(self, vae: VideoAutoencoder, corpus: Corpus, encoder: TextEncoder):
+        self.vae, self.encoder = vae, encoder
+        rng = np.random.default_rng(7)
+        drawn = [
+            draw_scene(sample_attributes(rng, held_out=True), sample_orbit(rng), rng, rng) for _ in range(NUM_VAL // 2)
+        ]
+        meshes = [corpus.draw(rng, held_out=True, num_captions=6) for _ in range(NUM_VAL // 2)]
+        drawn += [(Sample(sample_orbit(rng), None, mesh.captions), mesh) for mesh in meshes]
+        clips = [make_clip(subject, sample.orbit, FRAMES, PIXELS, PIXELS)[0] for sample, subject in drawn]
+        self.z = torch.cat([encode_clips(vae, to_model(torch.from_numpy(c)[None], DEVICE))[0].float() for c in clips])
+        text, mask = encoder([sample.captions[0] for sample, _ in drawn])
+        orbits = orbit_rows((sample.orbit for sample, _ in drawn), DEVICE)
+        rays, angles = orbit_condition(orbits, FRAMES, PIXELS, PIXELS, 2)
+        self.condition = {"text": text, "text_mask": mask, "rays": rays, "angles": angles}
+        self.eps = torch.randn(self.z.shape, generator=torch.Generator().manual_seed(0)).to(self.z)
+        rng = np.random.default_rng(5)
+        self.captions = [long_caption(sample_attributes(rng, held_out=True)) for _ in range(NUM_PROMPTS // 2)]
+        self.captions += [corpus.draw(rng, held_out=True).captions[0] for _ in range(NUM_PROMPTS // 2)]
+        self.matcher = load_matcher()
+        self.read = self.matcher.read(text_features(encoder, self.captions).float().cpu())
+
+    @torch.no_grad()
+    def loss(self, dit: OrbitDiT) -> float:
+        """Return the velocity's mean squared error at fixed times and noises."""
+        losses = []
+        for i in range(0, NUM_VAL, BATCH):
+            part = slice(i, i + BATCH)
+            given, z, eps = {name: value[part] for name, value in self.condition.items()}, self.z[part], self.eps[part]
+            for t in TIMES:
+                times = torch.full((len(z),), t, device=DEVICE)
+                with autocast(DEVICE, True):
+                    v = dit(interpolate(z, eps, times), times, **given)
+                losses.append(float((v.float() - (eps - z)).square().mean()))
+        return sum(losses) / len(losses)
+
+    @torch.no_grad()
+    def match(self, dit: OrbitDiT) -> dict[str, float]:
+        """Return how well the model's clips match the captions, and how often each finds its own among 30."""
+        with autocast(DEVICE, True):
+            sampler = Sampler(steps=12, batch=30)
+            views = generate_views(self.vae, dit, self.encoder, self.captions, FRAMES, PIXELS, 3, sampler)
+        seen = self.matcher.see(views.float() / 255)
+        return {"match": float((seen * self.read).sum(1).mean()), "retrieval": retrieval(seen, self.read)[0]}
 
 
-@torch.no_grad()
-def held_out_loss(dit: OrbitDiT, z: Tensor, condition: dict[str, Tensor]) -> float:
-    """Return the velocity's mean squared error at fixed times and noises."""
-    eps, losses = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z), []
-    for i in range(0, len(z), BATCH):
-        part = slice(i, i + BATCH)
-        given = {name: value[part] for name, value in condition.items()}
-        for t in TIMES:
-            times = torch.full((len(z[part]),), t, device=DEVICE)
-            with autocast(DEVICE, True):
-                v = dit(interpolate(z[part], eps[part], times), times, **given)
-            losses.append(float((v.float() - (eps[part] - z[part])).square().mean()))
-    return sum(losses) / len(losses)
+def precompile_sizes(config: TrainConfig) -> None:
+    """Compile the three sizes' steps ahead, each in a process of its own, while other things are done."""
+    if DEVICE.type == "cpu":
+        return
+    half = PhaseConfig(minutes=0, batch=BATCH)
+    for dit, _ in SIZES.values():
+        precompile.start(
+            replace(config, dit=dit, size=PIXELS, half_phase=half, half_share=0.0, dit_phase=half, picture_share=0.0,
+                    edit_share=0.0)
+        )  # fmt: skip
 
 
-@torch.no_grad()
-def matched(vae: VideoAutoencoder, dit: OrbitDiT, encoder: TextEncoder, captions: list[str]) -> dict[str, float]:
-    """Return how well the model's clips match held-out captions, and how often each finds its own among 30."""
-    matcher = load_matcher()
-    with autocast(DEVICE, True):
-        views = generate_views(vae, dit, encoder, captions, FRAMES, PIXELS, 3, Sampler(steps=12, batch=30))
-    seen, read = matcher.see(views.float() / 255), matcher.read(text_features(encoder, captions).float().cpu())
-    return {"match": float((seen * read).sum(1).mean()), "retrieval": retrieval(seen, read)[0]}
-
-
-def train(
-    config: DitConfig, lr: float, budget: float, clips: LatentClips, encoder: TextEncoder
-) -> tuple[OrbitDiT, dict]:
-    """Train one size for a budget of operations: warm-up, stable, and a third of decay."""
+def train(config: DitConfig, lr: float, minutes: float, clips: LatentClips, exam: Exam) -> Iterator[dict]:
+    """Train one size for some minutes; yield its scores where the steps have doubled, and at the end."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     dit, ema = OrbitDiT(config).to(DEVICE), OrbitDiT(config).to(DEVICE).eval().requires_grad_(False)
     ema.load_state_dict(dit.state_dict())
     compile_blocks(dit)
-    steps = max(round(budget / (BATCH * flops(dit))), 1)
-    weight = torch.zeros((), device=DEVICE)
+    parameters = sum(p.numel() for p in dit.parameters())
+    weight, waiting = torch.zeros((), device=DEVICE), []
     stepper = Stepper(
         lambda **tensors: dit_loss(dit, Batch(**tensors), generator, SHIFT),
         dit,
         make_optimizers(dit, PhaseConfig(lr=lr)),
+        graphed=DEVICE.type == "cuda",
         after_step=lambda: update_ema(ema, dit, weight),
     )
-    began, mean = time.process_time(), 0.0
-    for step in range(steps):
-        rate = lr * min(1.0, (step + 1) / 100, 3 * (1 - step / steps))
-        with torch.no_grad(), autocast(DEVICE, True):
-            batch = draw_batches(clips, encoder, 1, BATCH, Mixture(), 2, DEVICE, generator)[0]
-        weight.fill_(ema_weight(step, 0.998))
-        value = float(stepper.step(batch.tensors(), rate, autocast(DEVICE, True)))
-        mean += (value - mean) * max(0.01, 1 / (step + 1))
-        if step % 100 == 0:
-            print(
-                f"  step {step} of {steps}, loss {mean:.3f}, {time.process_time() - began:.0f} s s",
-                flush=True,
-            )
-    return ema, {"steps": steps, "clips": steps * BATCH, "train_loss": mean, "cpu_s": time.process_time() - began}
+    step, used, mean, mark = 0, 0.0, torch.zeros((), device=DEVICE), FIRST_MARK
+    while used < 60 * minutes:
+        began = time.monotonic()
+        while step < mark and used + time.monotonic() - began < 60 * minutes:
+            if not waiting:
+                with torch.no_grad(), autocast(DEVICE, True):
+                    waiting += draw_batches(
+                        clips, exam.encoder, STEPS_READ, BATCH, Mixture(), config.patch, DEVICE, generator
+                    )
+            step += 1
+            weight.fill_(1 - (1 - 1 / step) ** (EMA_POWER + 1))
+            value = stepper.step(waiting.pop().tensors(), lr * min(1.0, step / WARMUP), autocast(DEVICE, True))
+            mean.lerp_(value.float(), max(0.01, 1 / step))
+            if step % 50 == 0 and not math.isfinite(float(mean)):  # waits for the device, too
+                raise RuntimeError(f"The loss is {float(mean)} after {step} steps.")
+        used += time.monotonic() - began
+        mark *= 2
+        row = {"parameters": parameters, "steps": step, "clips": step * BATCH, "seconds": round(used, 1)}
+        row |= {"flops": step * BATCH * flops(config, parameters), "train_loss": float(mean)}
+        yield row | {"loss": exam.loss(ema), **exam.match(ema)}
+
+
+def measure(results: Path, clips: LatentClips, exam: Exam, minutes: float) -> list[dict]:
+    """Train the sizes of which there are no results yet; return all rows."""
+    rows = json.loads(results.read_text()) if results.exists() else []
+    for size, (config, lr) in SIZES.items():
+        if any(row["size"] == size for row in rows):
+            continue
+        new = []
+        for row in train(config, lr, minutes, clips, exam):
+            new.append({"size": size, "batch": BATCH, **row})
+            print(json.dumps(new[-1]), flush=True)
+        rows += new
+        results.write_text(json.dumps(rows, indent=1))
+    return rows
+
+
+# The law
+
+
+def predicted(law: np.ndarray, parameters: np.ndarray | float, tokens: np.ndarray | float) -> np.ndarray:
+    """Return E + A / N^a + B / D^b (Hoffmann et al., arXiv:2203.15556, Eq. 2) for law = log A, log B, log E, a, b."""
+    log_a, log_b, log_e, a, b = law
+    return np.exp(log_e) + np.exp(log_a - a * np.log(parameters)) + np.exp(log_b - b * np.log(tokens))
+
+
+def fit_law(rows: list[dict]) -> np.ndarray:
+    """Fit the law to the logarithms of held-out losses, by Huber's loss from a grid of starts (there, App. D.3)."""
+    parameters, tokens = (np.array([row[name] for row in rows], float) for name in ("parameters", "clips"))
+    tokens *= TOKENS
+    measured = np.log([row["loss"] for row in rows])
+    starts = [
+        (np.log(k) + a * np.log(6e6), np.log(k) + b * np.log(5e7), np.log(e), a, b)
+        for k in (0.05, 0.3)
+        for e in (0.1, 0.4)
+        for a in (0.15, 0.35, 0.6)
+        for b in (0.15, 0.35, 0.6)
+    ]
+    found = [
+        least_squares(lambda law: np.log(predicted(law, parameters, tokens)) - measured, start, "trf", loss="huber",
+                      f_scale=0.01, bounds=([-20, -20, -8, 0.02, 0.02], [60, 60, 1, 2, 2]))
+        for start in starts
+    ]  # fmt: skip
+    return min(found, key=lambda each: each.cost).x
+
+
+def best_split(law: np.ndarray, compute: float) -> tuple[float, float]:
+    """Return parameters and tokens of the least loss for 6 N D = compute (there, Eq. 4)."""
+    log_a, log_b, _, a, b = law
+    log_g = (np.log(a) + log_a - np.log(b) - log_b) / (a + b)
+    log_n = log_g + b / (a + b) * np.log(compute / 6)
+    return float(np.exp(log_n)), float(compute / 6 / np.exp(log_n))
+
+
+def tokens_for(law: np.ndarray, parameters: float) -> float:
+    """Return the tokens at which a model of that size is the best use of its compute."""
+    low, high = 1e10, 1e28
+    for _ in range(200):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if best_split(law, middle)[0] < parameters else (low, middle)
+    return best_split(law, low)[1]
+
+
+def learnt(rows: list[dict]) -> list[dict]:
+    """Return the rows past the first two marks, where the law has begun."""
+    return [row for row in rows if row["steps"] >= 4 * FIRST_MARK]
+
+
+def describe_law(rows: list[dict]) -> None:
+    """Print the law, how well it fits, what it says of larger models, and the spread over resampled rows."""
+    used = learnt(rows)
+    law, rng = fit_law(used), np.random.default_rng(0)
+    residual = [math.log(float(predicted(law, row["parameters"], row["clips"] * TOKENS)) / row["loss"]) for row in used]
+    print(f"E {np.exp(law[2]):.3f}, a {law[3]:.3f}, b {law[4]:.3f}; {len(used)} rows, rms {np.std(residual):.4f}")
+    laws = [fit_law([used[i] for i in rng.integers(len(used), size=len(used))]) for _ in range(40)]
+    for parameters in (2e6, 2e7, 1e8, 1e9):
+        tokens = tokens_for(law, parameters)
+        spread = np.percentile([tokens_for(each, parameters) for each in laws], [10, 90])
+        losses = np.percentile([predicted(each, parameters, tokens) for each in laws], [10, 90])
+        print(
+            f"{parameters:.0e} parameters: {tokens:.2e} tokens ({spread[0]:.1e} to {spread[1]:.1e}), "
+            f"{6 * parameters * tokens:.1e} operations, loss {float(predicted(law, parameters, tokens)):.3f} "
+            f"({losses[0]:.3f} to {losses[1]:.3f})"
+        )
+
+
+def plot(rows: list[dict], path: Path) -> None:
+    """Draw loss and match against compute, a line a size, and the law."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    law = fit_law(learnt(rows))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=110)
+    for color, size in zip(("#4c78a8", "#f58518", "#54a24b"), SIZES):
+        own = [row for row in rows if row["size"] == size]
+        compute = np.array([row["flops"] for row in own])
+        left.loglog(compute, [row["loss"] for row in own], "o", color=color, ms=4, label=f"{size} parameters")
+        tokens = np.array([row["clips"] * TOKENS for row in own])
+        left.loglog(compute, predicted(law, own[0]["parameters"], tokens), color=color, lw=1)
+        right.semilogx(compute, [row["match"] for row in own], "o-", color=color, lw=1, ms=4, label=size)
+    span = np.geomspace(min(row["flops"] for row in rows), 10 * max(row["flops"] for row in rows), 50)
+    best = [float(predicted(law, *best_split(law, c))) for c in span]
+    left.loglog(span, best, "--", color="grey", lw=1, label="best split, by the law")
+    left.set_ylabel("held-out loss")
+    right.set_ylabel("match with held-out captions")
+    for axes in (left, right):
+        axes.set_xlabel("floating-point operations of training")
+        axes.grid(alpha=0.25, which="both", lw=0.5)
+    left.yaxis.set_minor_formatter("{x:.2f}")
+    left.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path)
 
 
 def main() -> None:
@@ -171,31 +309,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--corpus", default="checkpoints/corpus.npz")
     parser.add_argument("--clips", type=int, default=9216)
-    parser.add_argument("--budgets", type=float, nargs="+", default=[4e13, 1.2e14, 3.6e14])
+    parser.add_argument("--minutes", type=float, default=30, help="of training, for each size")
+    parser.add_argument("--plot", type=Path, help="draw the results that are there")
     options = parser.parse_args()
     results = options.folder / "results.json"
-    rows = json.loads(results.read_text()) if results.exists() else []
-    missing = [
-        (b, s) for b in options.budgets for s in SIZES if not any(r["budget"] == b and r["size"] == s for r in rows)
-    ]
-    if missing:
+    if options.plot is None:
         vae, clips = data(options.folder, options.corpus, options.clips)
-        encoder, corpus = load_text_encoder().to(DEVICE), Corpus.load(Path(options.corpus))
-        z, condition = held_out(vae, corpus, encoder)
-        rng = np.random.default_rng(5)
-        captions = [long_caption(sample_attributes(rng, held_out=True)) for _ in range(NUM_PROMPTS // 2)]
-        captions += [corpus.draw(rng, held_out=True).captions[0] for _ in range(NUM_PROMPTS // 2)]
-
-        for budget, size in missing:
-            print(f"{size}, {budget:.1e} operations", flush=True)
-            config, lr = SIZES[size]
-            dit, facts = train(config, lr, budget, clips, encoder)
-            row = {"size": size, "budget": budget, "parameters": sum(p.numel() for p in dit.parameters()), **facts}
-            row |= {"loss": held_out_loss(dit, z, condition), **matched(vae, dit, encoder, captions)}
-            rows.append(row)
-            results.write_text(json.dumps(rows, indent=1))
-            print(json.dumps(row), flush=True)
-    print(json.dumps(rows, indent=1))
+        exam = Exam(vae, Corpus.load(Path(options.corpus)), load_text_encoder().to(DEVICE))
+        rows = measure(results, clips, exam, options.minutes)
+    else:
+        rows = json.loads(results.read_text())
+        plot(rows, options.plot)
+    describe_law(rows)
 
 
 if __name__ == "__main__":

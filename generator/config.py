@@ -223,8 +223,10 @@ class TrainConfig:
     """Training of the transformer at half the height and width, before it sees the full size."""
     dit_phase: PhaseConfig = field(default_factory=lambda: PhaseConfig(minutes=120, batch=64, lr=2e-3))
     """Training of the transformer."""
+    half_share: float = 0.0
+    """Share of dit_phase's steps, of half_phase's batch, that see clips at half the height and width."""
     time_shift: float = 1.0
-    """Shift of the training times towards noise."""
+    """Shift of the training times towards noise; half of it for clips of half the size."""
     caption_drop: float = 0.1
     """Share of captions left empty, for guidance."""
     picture_share: float = 0.0
@@ -252,3 +254,8 @@ class TrainConfig:
     """Where above 0, all ends by then: the last phase gets what the others leave."""
     checkpoint_minutes: float = 10.0
     """Minutes between checkpoints with contact sheet."""
+
+    @property
+    def sees_halves(self) -> bool:
+        """Whether clips of half the height and width are trained on, too."""
+        return self.half_phase.minutes > 0 or self.half_share > 0

@@ -171,11 +171,12 @@ def _augment(views: Tensor, generator: torch.Generator) -> Tensor:
 @torch.no_grad()
 def judge_views(judge: Judge, views: UInt8[Tensor, "b 4 3 h w"]) -> dict[str, Tensor]:
     """Return the index that each head names, [b] for each attribute, for views of any size."""
-    parts = [judge(_resize(part.float() / 255)) for part in views.split(128)]
+    parts = [judge(resize_views(part.float() / 255)) for part in views.split(128)]
     return {name: torch.cat([part[name] for part in parts]).argmax(1) for name in VALUES}
 
 
-def _resize(views: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v 3 size size"]:
+def resize_views(views: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v 3 size size"]:
+    """Return views at the size that the judge sees."""
     if views.shape[-2:] == (SIZE, SIZE):
         return views
     small = F.interpolate(views.flatten(0, 1), size=(SIZE, SIZE), mode="bilinear", antialias=True)

@@ -39,7 +39,7 @@ def run(config: TrainConfig) -> None:
     torch.set_float32_matmul_precision("high")
     dit, generator = OrbitDiT(c.dit).to(device), torch.Generator().manual_seed(0)
     compile_blocks(dit)
-    halves = [(c.size // 2, c.half_phase.batch)] if c.half_phase.minutes > 0 else []
+    halves = [(c.size // 2, c.half_phase.batch)] if c.sees_halves else []
     for size, batch in [*halves, (c.size, c.dit_phase.batch)]:
         with autocast(device, c.bf16):
             loss = dit_loss(dit, noise_batch(c, size, batch, device), generator, c.time_shift)

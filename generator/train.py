@@ -42,6 +42,7 @@ from .stepper import Stepper, autocast
 from .text import load_text_encoder
 from .train_dit import (
     Batch,
+    Feed,
     LatentClips,
     Mixture,
     describe,
@@ -158,7 +159,7 @@ class Trainer:
 
         def draw() -> dict[str, Tensor]:
             x = self.source.draw(c.vae_phase.batch, self.generator).to(self.device)
-            return {"x": halve(x) if c.half_phase.minutes > 0 and clock.step % 4 == 3 else x}
+            return {"x": halve(x) if c.sees_halves and clock.step % 4 == 3 else x}
 
         def loss(x: Tensor) -> Tensor:
             return vae_loss(vae, x, self.generator)
@@ -176,7 +177,7 @@ class Trainer:
     def encode(self, vae: VideoAutoencoder) -> list[LatentClips]:
         """Encode this rank's shards: at half the size, where the transformer begins with it, and at the full size."""
         c = self.config
-        sizes = [c.size // 2, c.size] if c.half_phase.minutes > 0 else [c.size]
+        sizes = [c.size // 2, c.size] if c.sees_halves else [c.size]
         parts: list[list[LatentClips]] = [[] for _ in sizes]
         encoder = load_text_encoder()
         with ThreadPoolExecutor(1) as reader:
@@ -229,7 +230,16 @@ class Trainer:
         mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share)
         if c.compile:
             compile_blocks(dit)
-        for number, (name, clock, data) in enumerate(zip(["half", "dit"][-len(phases) :], clocks, clips)):
+
+        @torch.no_grad()
+        def read(clips: LatentClips, batch: int) -> list[Batch]:
+            steps = STEPS_READ if self.device.type == "cuda" else 1
+            with self._autocast():
+                return draw_batches(clips, encoder, steps, batch, mixture, c.dit.patch, self.device, self.generator)
+
+        names = ["half", "dit"]
+        parts = zip(*(each[-len(phases) :] for each in (names, clocks, clips)))
+        for number, (name, clock, data) in enumerate(parts):
             is_last = number == len(phases) - 1
             if clock.is_over and not is_last:
                 continue
@@ -237,6 +247,8 @@ class Trainer:
             if state is not None and state["phase"] == number:
                 clock.resume({**state, "minutes": clock.minutes, "step": clock.step}, optimizers)
             size = data.z.shape[-1] * SPACE
+            feed = Feed(data, clock.phase.batch)
+            halves = Feed(clips[0], c.half_phase.batch) if is_last and c.half_share > 0 else feed
 
             def save(number=number, optimizers=optimizers, size=size) -> None:
                 kept = {"dit": dit.state_dict(), "ema": ema.state_dict(), "phase": number}
@@ -248,22 +260,16 @@ class Trainer:
                 save_model(weights, vae, ema, {"num_frames": c.num_frames, "size": c.size, "steps": steps})
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 
-            waiting: list[Batch] = []
             weight = torch.zeros((), device=self.device)
-            shift = c.time_shift * size / c.size
 
-            def draw(clock=clock, data=data, waiting=waiting, weight=weight) -> dict[str, Tensor]:
-                if not waiting:
-                    sizes = (STEPS_READ if self.device.type == "cuda" else 1, clock.phase.batch)
-                    with torch.no_grad(), self._autocast():
-                        waiting += draw_batches(
-                            data, encoder, *sizes, mixture, c.dit.patch, self.device, self.generator
-                        )
+            def draw(clock=clock, feed=feed, halves=halves, weight=weight) -> dict[str, Tensor]:
                 weight.fill_(ema_weight(sum(clock.step for clock in clocks), c.ema))
-                return waiting.pop().tensors()
+                is_half = (clock.step * c.half_share) % 1 < c.half_share
+                return (halves if is_half else feed).draw(read).tensors()
 
-            def loss(shift=shift, **tensors: Tensor) -> Tensor:
-                return dit_loss(dit, Batch(**tensors), self.generator, shift)
+            def loss(**tensors: Tensor) -> Tensor:
+                batch = Batch(**tensors)
+                return dit_loss(dit, batch, self.generator, c.time_shift * batch.z.shape[-1] * SPACE / c.size)
 
             def after_step(weight=weight) -> None:
                 update_ema(ema, dit, weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import torch
@@ -149,6 +149,21 @@ def draw_batches(
                 given[-num_edits:] = True
         batches.append(Batch(z, text[step], text_mask[step], rays, angles, reference, given))
     return batches
+
+
+@dataclass
+class Feed:
+    """Clips of one size, and the batches of them that are ready."""
+
+    clips: LatentClips
+    batch: int
+    ready: list[Batch] = field(default_factory=list)
+
+    def draw(self, read: Callable[[LatentClips, int], list[Batch]]) -> Batch:
+        """Return the next batch; `read` makes more of them."""
+        if not self.ready:
+            self.ready += read(self.clips, self.batch)
+        return self.ready.pop()
 
 
 def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:

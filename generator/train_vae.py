@@ -32,14 +32,14 @@ def channel_weights(x: Float[Tensor, "b f 5 h w"]) -> Float[Tensor, "b f 5 h w"]
 
 
 def reconstruction_loss(y: Tensor, x: Tensor) -> Tensor:
-    """L1 + half the L1 of gradients + twice the MSE + the L1 of a half-size copy, weighted; y, x [b,f,5,h,w]."""
+    """L1 + half the L1 of gradients + eight times the MSE + the L1 of a half-size copy, weighted; y, x [b,f,5,h,w]."""
     weight = channel_weights(x)
     error = y - x
     half = reduce(error * weight, "b f c (h p) (w q) -> b f c h w", "mean", p=2, q=2)
     rows = error[..., 1:, :] - error[..., :-1, :]
     columns = error[..., 1:] - error[..., :-1]
     gradient = (rows.abs() * weight[..., 1:, :]).mean() + (columns.abs() * weight[..., 1:]).mean()
-    return (error.abs() * weight).mean() + 0.5 * gradient + 2 * (error.square() * weight).mean() + half.abs().mean()
+    return (error.abs() * weight).mean() + 0.5 * gradient + 8 * (error.square() * weight).mean() + half.abs().mean()
 
 
 def vae_loss(vae: VideoAutoencoder, x: Tensor, generator: torch.Generator) -> Tensor:

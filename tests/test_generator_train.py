@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from generator import device_clips
+from generator import train as trainer_module
 from generator.config import PhaseConfig, TrainConfig
 from generator.data import encode_depth, read_samples
 from generator.mesh_tracer import trace_mesh
@@ -17,6 +18,7 @@ from generator.ranks import Ranks
 from generator.shard_clips import ShardClips
 from generator.tracer import trace_clip
 from generator.train import Trainer, _add_line, train
+from generator.train_dit import dit_loss
 from generator.train_vae import halve, to_model
 from generator.weights import card, load_model, save_model
 from generator.workers import Workers
@@ -204,6 +206,27 @@ def test_the_transformer_begins_at_half_the_size_and_ends_with_the_time(tmp_path
     assert load_model(weights)[2]["steps"] == sum(state["step"])
     trainer.judge(weights)
     assert not weights.with_suffix(".json").exists()
+
+
+def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
+    half = PhaseConfig(minutes=0, batch=3)
+    dit = PhaseConfig(minutes=0.02, batch=2, warmup=5)
+    config = tiny(tmp_path, size=32, half_phase=half, half_share=0.6, dit_phase=dit, time_shift=3.0, judge_clips=0)
+    trainer = Trainer(config, lambda line: None)
+    trainer.render()
+    vae = trainer.train_vae()
+    clips = trainer.encode(vae)
+    assert [latent.z.shape[-1] for latent in clips] == [2, 4]
+    seen = []
+
+    def loss(model, batch, generator, shift):
+        seen.append((len(batch.z), batch.z.shape[-1], shift))
+        return dit_loss(model, batch, generator, shift)
+
+    monkeypatch.setattr(trainer_module, "dit_loss", loss)
+    trainer.train_dit(vae, clips)
+    assert set(seen) == {(3, 2, 1.5), (2, 4, 3.0)}
+    assert [size for _, size, _ in seen[:5]] == [2, 4, 2, 4, 2]  # three of five
 
 
 def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):

@@ -62,7 +62,7 @@ def test_depth_counts_on_the_subject_alone(clips):
 def test_reconstruction_loss_is_zero_for_the_same_and_by_hand_for_a_constant(clips):
     assert reconstruction_loss(clips, clips) == 0
     mean_weight = channel_weights(clips).mean().item()
-    expected = mean_weight * (0.1 + 0 + 2 * 0.01 + 0.1)  # L1, no gradient, MSE, half size
+    expected = mean_weight * (0.1 + 0 + 8 * 0.01 + 0.1)  # L1, no gradient, MSE, half size
     assert reconstruction_loss(clips + 0.1, clips).item() == pytest.approx(expected, rel=1e-4)
 
 
