@@ -176,7 +176,7 @@ def train(parcel: Path, config: Path, out: Path, num_views: int, scaling_minutes
         from generator.text import load_text_encoder
 
         exam = scaling.Exam(vae, Corpus.load(parcel / CORPUS), load_text_encoder().to(trainer.device))
-        scaling.measure(out / "scaling.json", clips[0], exam, scaling_minutes)
+        scaling.measure(out, clips[0], exam, scaling_minutes)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from generator.judge import Sampler, generate_views
 from generator.match import load_matcher, retrieval, text_features
 from generator.optimizers import make_optimizers
 from generator.precompile import compile_blocks
+from generator.sample import load_networks
 from generator.stepper import Stepper, autocast
 from generator.text import TextEncoder, load_text_encoder
 from generator.train import Trainer
@@ -57,11 +58,12 @@ FRAMES, PIXELS, SHIFT = 24, 64, 2.0
 TOKENS = FRAMES // 2 * (PIXELS // 16) ** 2
 NUM_VAL, NUM_PROMPTS = 128, 120
 TIMES = (0.15, 0.35, 0.55, 0.75, 0.9)  # of the held-out loss
-WARMUP, FIRST_MARK = 100, 128  # steps; marks double from there on
+WARMUP, FIRST_MARK, LEARNT = 100, 64, 300  # steps; marks grow by the root of two, the law begins at LEARNT
 EMA_POWER = 6.94  # an average over a tenth of the steps so far
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH = 64 if DEVICE.type == "cuda" else 16
 STEPS_READ = 16 if DEVICE.type == "cuda" else 1
+clock = time.monotonic if DEVICE.type == "cuda" else time.process_time
 
 
 def flops(config: DitConfig, parameters: int) -> float:
@@ -153,7 +155,7 @@ def precompile_sizes(config: TrainConfig) -> None:
 
 
 def train(config: DitConfig, lr: float, minutes: float, clips: LatentClips, exam: Exam) -> Iterator[dict]:
-    """Train one size for some minutes; yield its scores where the steps have doubled, and at the end."""
+    """Train one size for some minutes; yield its loss at the marks and at the end, its match at every second one."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     dit, ema = OrbitDiT(config).to(DEVICE), OrbitDiT(config).to(DEVICE).eval().requires_grad_(False)
@@ -170,8 +172,8 @@ def train(config: DitConfig, lr: float, minutes: float, clips: LatentClips, exam
     )
     step, used, mean, mark = 0, 0.0, torch.zeros((), device=DEVICE), FIRST_MARK
     while used < 60 * minutes:
-        began = time.monotonic()
-        while step < mark and used + time.monotonic() - began < 60 * minutes:
+        began = clock()
+        while step < mark and used + clock() - began < 60 * minutes:
             if not waiting:
                 with torch.no_grad(), autocast(DEVICE, True):
                     waiting += draw_batches(
@@ -183,26 +185,37 @@ def train(config: DitConfig, lr: float, minutes: float, clips: LatentClips, exam
             mean.lerp_(value.float(), max(0.01, 1 / step))
             if step % 50 == 0 and not math.isfinite(float(mean)):  # waits for the device, too
                 raise RuntimeError(f"The loss is {float(mean)} after {step} steps.")
-        used += time.monotonic() - began
-        mark *= 2
+        used += clock() - began
+        is_matched = used >= 60 * minutes or round(2 * math.log2(mark / FIRST_MARK)) % 2 == 0
+        mark = round(mark * math.sqrt(2))
         row = {"parameters": parameters, "steps": step, "clips": step * BATCH, "seconds": round(used, 1)}
         row |= {"flops": step * BATCH * flops(config, parameters), "train_loss": float(mean)}
-        yield row | {"loss": exam.loss(ema), **exam.match(ema)}
+        yield row | {"loss": exam.loss(ema)} | (exam.match(ema) if is_matched else {})
 
 
-def measure(results: Path, clips: LatentClips, exam: Exam, minutes: float) -> list[dict]:
-    """Train the sizes of which there are no results yet; return all rows."""
-    rows = json.loads(results.read_text()) if results.exists() else []
-    for size, (config, lr) in SIZES.items():
-        if any(row["size"] == size for row in rows):
+def measure(folder: Path, clips: LatentClips, exam: Exam, minutes: float, sizes: Iterable[str] = SIZES) -> None:
+    """Train the sizes of which there are no results yet; each has a file of its own."""
+    for size in sizes:
+        path, rows = folder / f"{size.replace(' ', '')}.json", []
+        if path.exists():
             continue
-        new = []
+        config, lr = SIZES[size]
         for row in train(config, lr, minutes, clips, exam):
-            new.append({"size": size, "batch": BATCH, **row})
-            print(json.dumps(new[-1]), flush=True)
-        rows += new
-        results.write_text(json.dumps(rows, indent=1))
-    return rows
+            rows.append({"size": size, "batch": BATCH, **row})
+            print(json.dumps(rows[-1]), flush=True)
+        path.write_text(json.dumps(rows, indent=1))
+
+
+def shipped(exam: Exam) -> dict:
+    """Return the scores of the model that ships, which has seen larger clips as well."""
+    dit = load_networks("orbit-s")[1].to(DEVICE)
+    return {"parameters": sum(p.numel() for p in dit.parameters()), "loss": exam.loss(dit), **exam.match(dit)}
+
+
+def results(folder: Path) -> list[dict]:
+    """Return the rows of all sizes that have been measured."""
+    files = (folder / f"{size.replace(' ', '')}.json" for size in SIZES)
+    return [row for file in files if file.exists() for row in json.loads(file.read_text())]
 
 
 # The law
@@ -252,8 +265,8 @@ def tokens_for(law: np.ndarray, parameters: float) -> float:
 
 
 def learnt(rows: list[dict]) -> list[dict]:
-    """Return the rows past the first two marks, where the law has begun."""
-    return [row for row in rows if row["steps"] >= 4 * FIRST_MARK]
+    """Return the rows past the beginning, where the law holds."""
+    return [row for row in rows if row["steps"] >= LEARNT]
 
 
 def describe_law(rows: list[dict]) -> None:
@@ -289,7 +302,8 @@ def plot(rows: list[dict], path: Path) -> None:
         left.loglog(compute, [row["loss"] for row in own], "o", color=color, ms=4, label=f"{size} parameters")
         tokens = np.array([row["clips"] * TOKENS for row in own])
         left.loglog(compute, predicted(law, own[0]["parameters"], tokens), color=color, lw=1)
-        right.semilogx(compute, [row["match"] for row in own], "o-", color=color, lw=1, ms=4, label=size)
+        matched = [row for row in own if "match" in row]
+        right.semilogx([r["flops"] for r in matched], [r["match"] for r in matched], "o-", color=color, lw=1, ms=4)
     span = np.geomspace(min(row["flops"] for row in rows), 10 * max(row["flops"] for row in rows), 50)
     best = [float(predicted(law, *best_split(law, c))) for c in span]
     left.loglog(span, best, "--", color="grey", lw=1, label="best split, by the law")
@@ -309,18 +323,22 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--corpus", default="checkpoints/corpus.npz")
     parser.add_argument("--clips", type=int, default=9216)
-    parser.add_argument("--minutes", type=float, default=30, help="of training, for each size")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="of training, for each size; of the processor without a GPU"
+    )
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES, help="those to train")
     parser.add_argument("--plot", type=Path, help="draw the results that are there")
     options = parser.parse_args()
-    results = options.folder / "results.json"
     if options.plot is None:
         vae, clips = data(options.folder, options.corpus, options.clips)
         exam = Exam(vae, Corpus.load(Path(options.corpus)), load_text_encoder().to(DEVICE))
-        rows = measure(results, clips, exam, options.minutes)
-    else:
-        rows = json.loads(results.read_text())
-        plot(rows, options.plot)
-    describe_law(rows)
+        print(json.dumps({"size": "orbit-s", **shipped(exam)}), flush=True)
+        measure(options.folder, clips, exam, options.minutes, options.sizes)
+    rows = results(options.folder)
+    if {row["size"] for row in rows} == set(SIZES):
+        describe_law(rows)
+        if options.plot is not None:
+            plot(rows, options.plot)
 
 
 if __name__ == "__main__":

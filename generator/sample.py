@@ -227,10 +227,11 @@ def check(config: GenerateConfig) -> None:
 def unlearnt(config: GenerateConfig) -> list[str]:
     """Return a sentence for each setting of a clip that lies far from what the model has learnt."""
     learnt, notes = trained_for(model_path(config.model)), []
-    size, num_frames = learnt.get("size"), learnt.get("num_frames")
-    if size and (config.height, config.width) != (size, size):
-        asked = f"{config.width} x {config.height}"
-        notes.append(f"The model has learnt clips of {size} x {size} pixels; those of {asked} may come out badly.")
+    sizes = [learnt[name] for name in ("half_size", "size") if learnt.get(name)]
+    num_frames = learnt.get("num_frames")
+    if sizes and (config.height, config.width) not in [(size, size) for size in sizes]:
+        known, asked = " and ".join(f"{size} x {size}" for size in sizes), f"{config.width} x {config.height}"
+        notes.append(f"The model has learnt clips of {known} pixels; those of {asked} may come out badly.")
     if num_frames and not num_frames / 2 <= config.num_frames <= 2 * num_frames:
         notes.append(f"The model has learnt clips of {num_frames} frames; {config.num_frames} may come out badly.")
     if not LOWEST <= config.elevation_deg <= HIGHEST:

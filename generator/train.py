@@ -257,7 +257,9 @@ class Trainer:
                 kept["step"] = [clock.step for clock in clocks]
                 _save_state(path, kept)
                 steps = sum(clock.step for clock in clocks)
-                save_model(weights, vae, ema, {"num_frames": c.num_frames, "size": c.size, "steps": steps})
+                settings = {"num_frames": c.num_frames, "size": c.size, "steps": steps}
+                halves_learnt = {"half_size": c.size // 2} if c.half_share > 0 else {}  # half_phase's are forgotten
+                save_model(weights, vae, ema, settings | halves_learnt)
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 
             weight = torch.zeros((), device=self.device)

@@ -75,7 +75,8 @@ def _sha256(path: Path, _fingerprint: tuple[int, ...]) -> str:
 
 
 def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[str, int]) -> None:
-    """Write both networks in bf16. `settings` are whole numbers to read back: frames, size, steps trained."""
+    """Write both networks in bf16. `settings` are whole numbers to read back: frames, size,
+    half_size where that was trained on too, steps."""
     tensors = {f"vae.{name}": value for name, value in vae.state_dict().items()}
     tensors |= {f"dit.{name}": value for name, value in dit.state_dict().items()}
     tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}

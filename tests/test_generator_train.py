@@ -20,7 +20,7 @@ from generator.tracer import trace_clip
 from generator.train import Trainer, _add_line, train
 from generator.train_dit import dit_loss
 from generator.train_vae import halve, to_model
-from generator.weights import card, load_model, save_model
+from generator.weights import card, load_model, save_model, trained_for
 from generator.workers import Workers
 from generator_parts import DIT, FRAMES, RECIPE, REFERRING, SIZE, VAE, tiny, tiny_dit, tiny_vae, training_shard
 
@@ -224,7 +224,8 @@ def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
         return dit_loss(model, batch, generator, shift)
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
-    trainer.train_dit(vae, clips)
+    weights = trainer.train_dit(vae, clips)
+    assert trained_for(weights)["half_size"] == 16
     assert set(seen) == {(3, 2, 1.5), (2, 4, 3.0)}
     assert [size for _, size, _ in seen[:5]] == [2, 4, 2, 4, 2]  # three of five
 

@@ -76,9 +76,10 @@ def test_a_model_that_takes_no_picture_says_so(tmp_path):
 
 def test_a_size_that_the_model_has_not_learnt_gets_a_note():
     usual = replace(FEW, num_frames=24)
-    assert checked_prompt("a red mug", 0, usual).notes == ()
+    for height in (64, 128):
+        assert checked_prompt("a red mug", 0, replace(usual, height=height, width=height)).notes == ()
     (note,) = checked_prompt("a red mug", 0, replace(usual, height=64)).notes
-    assert "learnt clips of 128 x 128 pixels; those of 128 x 64" in note
+    assert "learnt clips of 64 x 64 and 128 x 128 pixels; those of 128 x 64" in note
 
 
 def test_far_cameras_few_frames_and_parts_of_a_turn_get_notes():
