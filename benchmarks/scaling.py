@@ -60,6 +60,7 @@ NUM_VAL, NUM_PROMPTS = 128, 120
 TIMES = (0.15, 0.35, 0.55, 0.75, 0.9)  # of the held-out loss
 WARMUP, FIRST_MARK, LEARNT = 100, 64, 300  # steps; marks grow by the root of two, the law begins at LEARNT
 EMA_POWER = 6.94  # an average over a tenth of the steps so far
+SHIPPED, SHIPPED_CLIPS = "orbit-s.json", 2.75e6  # of this size that orbit-s has seen, besides 1 M of 128 px
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH = 64 if DEVICE.type == "cuda" else 16
 STEPS_READ = 16 if DEVICE.type == "cuda" else 1
@@ -206,10 +207,12 @@ def measure(folder: Path, clips: LatentClips, exam: Exam, minutes: float, sizes:
         path.write_text(json.dumps(rows, indent=1))
 
 
-def shipped(exam: Exam) -> dict:
-    """Return the scores of the model that ships, which has seen larger clips as well."""
+def measure_shipped(path: Path, exam: Exam) -> None:
+    """Write the scores of the model that ships, which has seen larger clips as well."""
     dit = load_networks("orbit-s")[1].to(DEVICE)
-    return {"parameters": sum(p.numel() for p in dit.parameters()), "loss": exam.loss(dit), **exam.match(dit)}
+    parameters = sum(p.numel() for p in dit.parameters())
+    row = {"parameters": parameters, "clips": SHIPPED_CLIPS, "flops": SHIPPED_CLIPS * flops(dit.config, parameters)}
+    path.write_text(json.dumps(row | {"loss": exam.loss(dit), **exam.match(dit)}))
 
 
 def results(folder: Path) -> list[dict]:
@@ -269,12 +272,14 @@ def learnt(rows: list[dict]) -> list[dict]:
     return [row for row in rows if row["steps"] >= LEARNT]
 
 
-def describe_law(rows: list[dict]) -> None:
+def describe_law(rows: list[dict], orbit_s: dict) -> None:
     """Print the law, how well it fits, what it says of larger models, and the spread over resampled rows."""
     used = learnt(rows)
     law, rng = fit_law(used), np.random.default_rng(0)
     residual = [math.log(float(predicted(law, row["parameters"], row["clips"] * TOKENS)) / row["loss"]) for row in used]
     print(f"E {np.exp(law[2]):.3f}, a {law[3]:.3f}, b {law[4]:.3f}; {len(used)} rows, rms {np.std(residual):.4f}")
+    print(f"orbit-s: loss {orbit_s['loss']:.3f}, by the law "
+          f"{float(predicted(law, orbit_s['parameters'], orbit_s['clips'] * TOKENS)):.3f}")  # fmt: skip
     laws = [fit_law([used[i] for i in rng.integers(len(used), size=len(used))]) for _ in range(40)]
     for parameters in (2e6, 2e7, 1e8, 1e9):
         tokens = tokens_for(law, parameters)
@@ -287,7 +292,7 @@ def describe_law(rows: list[dict]) -> None:
         )
 
 
-def plot(rows: list[dict], path: Path) -> None:
+def plot(rows: list[dict], orbit_s: dict, path: Path) -> None:
     """Draw loss and match against compute, a line a size, and the law."""
     import matplotlib as mpl
 
@@ -304,7 +309,9 @@ def plot(rows: list[dict], path: Path) -> None:
         left.loglog(compute, predicted(law, own[0]["parameters"], tokens), color=color, lw=1)
         matched = [row for row in own if "match" in row]
         right.semilogx([r["flops"] for r in matched], [r["match"] for r in matched], "o-", color=color, lw=1, ms=4)
-    span = np.geomspace(min(row["flops"] for row in rows), 10 * max(row["flops"] for row in rows), 50)
+    left.loglog(orbit_s["flops"], orbit_s["loss"], "k*", ms=9, label="orbit-s, which saw 128 px too")
+    right.semilogx(orbit_s["flops"], orbit_s["match"], "k*", ms=9)
+    span = np.geomspace(min(row["flops"] for row in rows), 10 * orbit_s["flops"], 50)
     best = [float(predicted(law, *best_split(law, c))) for c in span]
     left.loglog(span, best, "--", color="grey", lw=1, label="best split, by the law")
     left.set_ylabel("held-out loss")
@@ -332,13 +339,15 @@ def main() -> None:
     if options.plot is None:
         vae, clips = data(options.folder, options.corpus, options.clips)
         exam = Exam(vae, Corpus.load(Path(options.corpus)), load_text_encoder().to(DEVICE))
-        print(json.dumps({"size": "orbit-s", **shipped(exam)}), flush=True)
+        if not (options.folder / SHIPPED).exists():
+            measure_shipped(options.folder / SHIPPED, exam)
         measure(options.folder, clips, exam, options.minutes, options.sizes)
     rows = results(options.folder)
     if {row["size"] for row in rows} == set(SIZES):
-        describe_law(rows)
+        orbit_s = json.loads((options.folder / SHIPPED).read_text())
+        describe_law(rows, orbit_s)
         if options.plot is not None:
-            plot(rows, options.plot)
+            plot(rows, orbit_s, options.plot)
 
 
 if __name__ == "__main__":
