@@ -131,7 +131,7 @@ def test_the_points_to_start_from_lie_on_the_subject(pictures, stand_in, tmp_pat
 def test_ctrl_c_ends_the_child_and_the_same_command_goes_on_from_its_checkpoint(pictures, stand_in, tmp_path, root):
     config = tmp_path / "small.yaml"
     config.write_text("nerfstudio: {iterations: 60}\nmesh: {num_faces: 600, resolution: 40, texture_size: 0}\n")
-    behave(stand_in, step_s=0.2)
+    behave(stand_in, step_s=0.6)
     run = tmp_path / "run"
     words = ["reconstruct", pictures, "-o", run, "--backend", "nerfstudio", "--nerfstudio-env", stand_in]
     command = [sys.executable, "-m", "vid2three.cli", *words, "--config", config, "--progress", "json"]
