@@ -230,23 +230,28 @@ def predicted(law: np.ndarray, parameters: np.ndarray | float, tokens: np.ndarra
     return np.exp(log_e) + np.exp(log_a - a * np.log(parameters)) + np.exp(log_b - b * np.log(tokens))
 
 
-def fit_law(rows: list[dict]) -> np.ndarray:
-    """Fit the law to the logarithms of held-out losses, by Huber's loss from a grid of starts (there, App. D.3)."""
+def fit_law(rows: list[dict], start: np.ndarray | None = None) -> np.ndarray:
+    """Fit the law to the logarithms of held-out losses by Huber's loss, from a grid of starts or from one."""
     parameters, tokens = (np.array([row[name] for row in rows], float) for name in ("parameters", "clips"))
     tokens *= TOKENS
     measured = np.log([row["loss"] for row in rows])
-    starts = [
-        (np.log(k) + a * np.log(6e6), np.log(k) + b * np.log(5e7), np.log(e), a, b)
-        for k in (0.05, 0.3)
-        for e in (0.1, 0.4)
-        for a in (0.15, 0.35, 0.6)
-        for b in (0.15, 0.35, 0.6)
-    ]
-    found = [
-        least_squares(lambda law: np.log(predicted(law, parameters, tokens)) - measured, start, "trf", loss="huber",
-                      f_scale=0.01, bounds=([-20, -20, -8, 0.02, 0.02], [60, 60, 1, 2, 2]))
-        for start in starts
-    ]  # fmt: skip
+    starts = (
+        [start]
+        if start is not None
+        else [
+            (np.log(k) + a * np.log(6e6), np.log(k) + b * np.log(5e7), np.log(e), a, b)
+            for k in (0.05, 0.3)
+            for e in (0.1, 0.4)
+            for a in (0.15, 0.35, 0.6)
+            for b in (0.15, 0.35, 0.6)
+        ]
+    )
+
+    def off(law: np.ndarray) -> np.ndarray:
+        return np.log(predicted(law, parameters, tokens)) - measured
+
+    bounds = ([-20, -20, -8, 0.02, 0.02], [60, 60, 1, 2, 2])
+    found = [least_squares(off, each, bounds=bounds, loss="huber", f_scale=0.01) for each in starts]
     return min(found, key=lambda each: each.cost).x
 
 
@@ -273,23 +278,29 @@ def learnt(rows: list[dict]) -> list[dict]:
 
 
 def describe_law(rows: list[dict], orbit_s: dict) -> None:
-    """Print the law, how well it fits, what it says of larger models, and the spread over resampled rows."""
-    used = learnt(rows)
-    law, rng = fit_law(used), np.random.default_rng(0)
-    residual = [math.log(float(predicted(law, row["parameters"], row["clips"] * TOKENS)) / row["loss"]) for row in used]
-    print(f"E {np.exp(law[2]):.3f}, a {law[3]:.3f}, b {law[4]:.3f}; {len(used)} rows, rms {np.std(residual):.4f}")
-    print(f"orbit-s: loss {orbit_s['loss']:.3f}, by the law "
-          f"{float(predicted(law, orbit_s['parameters'], orbit_s['clips'] * TOKENS)):.3f}")  # fmt: skip
-    laws = [fit_law([used[i] for i in rng.integers(len(used), size=len(used))]) for _ in range(40)]
-    for parameters in (2e6, 2e7, 1e8, 1e9):
-        tokens = tokens_for(law, parameters)
-        spread = np.percentile([tokens_for(each, parameters) for each in laws], [10, 90])
-        losses = np.percentile([predicted(each, parameters, tokens) for each in laws], [10, 90])
+    """Print the law, how well it fits, and what it says of larger models with the spread over resampled rows: of the
+    three sizes alone, and with the model that ships as one more row."""
+    for name, used in (("three sizes", learnt(rows)), ("three sizes and orbit-s", [*learnt(rows), orbit_s])):
+        law, rng = fit_law(used), np.random.default_rng(0)
+        parameters, tokens = (np.array([row[key] for row in used], float) for key in ("parameters", "clips"))
+        off = np.log(predicted(law, parameters, tokens * TOKENS) / [row["loss"] for row in used])
         print(
-            f"{parameters:.0e} parameters: {tokens:.2e} tokens ({spread[0]:.1e} to {spread[1]:.1e}), "
-            f"{6 * parameters * tokens:.1e} operations, loss {float(predicted(law, parameters, tokens)):.3f} "
-            f"({losses[0]:.3f} to {losses[1]:.3f})"
+            f"{name}: E {np.exp(law[2]):.3f}, A {np.exp(law[0]):.3g}, B {np.exp(law[1]):.3g}, a {law[3]:.3f}, "
+            f"b {law[4]:.3f}; {len(used)} rows, rms {off.std():.4f}"
         )
+        there = float(predicted(law, orbit_s["parameters"], orbit_s["clips"] * TOKENS))
+        print(f"  orbit-s: loss {orbit_s['loss']:.3f}, by the law {there:.3f}")
+        resampled = [[used[i] for i in rng.integers(len(used), size=len(used))] for _ in range(100)]
+        laws = [fit_law(each, law) for each in resampled if len({row["parameters"] for row in each}) > 2]
+        for size in (2e6, 2e7, 1e8, 1e9):
+            best = tokens_for(law, size)
+            spread = np.percentile([tokens_for(each, size) for each in laws], [10, 90])
+            losses = np.percentile([predicted(each, size, best) for each in laws], [10, 90])
+            print(
+                f"  {size:.0e} parameters: {best:.2e} tokens ({spread[0]:.1e} to {spread[1]:.1e}), "
+                f"{6 * size * best:.1e} operations, loss {float(predicted(law, size, best)):.3f} "
+                f"({losses[0]:.3f} to {losses[1]:.3f})"
+            )
 
 
 def plot(rows: list[dict], orbit_s: dict, path: Path) -> None:
@@ -299,7 +310,7 @@ def plot(rows: list[dict], orbit_s: dict, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    law = fit_law(learnt(rows))
+    law = fit_law([*learnt(rows), orbit_s])
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=110)
     for color, size in zip(("#4c78a8", "#f58518", "#54a24b"), SIZES):
         own = [row for row in rows if row["size"] == size]
@@ -319,7 +330,8 @@ def plot(rows: list[dict], orbit_s: dict, path: Path) -> None:
     for axes in (left, right):
         axes.set_xlabel("floating-point operations of training")
         axes.grid(alpha=0.25, which="both", lw=0.5)
-    left.yaxis.set_minor_formatter("{x:.2f}")
+    for ticks in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
+        ticks("{x:.1f}")
     left.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path)
