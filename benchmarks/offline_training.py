@@ -7,11 +7,8 @@ PARCEL holds the packed models of artists, the text encoder cut to the words tha
 from; of both networks' matrices, 8 bits a number. There it takes numpy, numba, scipy, pyyaml, einops, jaxtyping,
 safetensors and transformers, and no generator/weights but the matcher. OUT gets the weights, the log and sheets of
 pictures; `minutes` of CONFIG decide how long it takes (`total_minutes`). With --views N views.npz shows what the model
-makes of the judge's first N held-out prompts, for `judge`, which needs that network alone:
-
-    python benchmarks/offline_training.py judge OUT/views.npz judge.safetensors
-
-With --scaling MINUTES the three sizes of scaling.py are then trained, too, from the clips of half the size.
+makes of the judge's first N held-out prompts, for judged.py. With --scaling MINUTES the three sizes of scaling.py are
+then trained, too, from the clips of half the size.
 """
 
 from __future__ import annotations
@@ -28,14 +25,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load, load_file, save, save_file
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 COMMON_PIECES = 4000  # the text encoder's numbers of the most frequent words come first
-JUDGED_SEED = 1001  # of the scenes that judge.score asks for
 CORPUS, ENCODER, MODEL = "corpus.npz", "encoder.xz", "model.xz"
 
 
@@ -119,37 +114,6 @@ def unpack(parcel: Path, folder: Path) -> Path:
     return model
 
 
-def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
-    """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
-    from generator.judge import SIZE, Sampler, draw_example, generate_views, resize_views
-    from generator.stepper import autocast
-    from generator.text import load_text_encoder
-    from generator.weights import load_model
-    from generator.words import long_caption
-
-    vae, dit, settings = load_model(weights)
-    captions = [long_caption(draw_example(JUDGED_SEED, i, True)[0]) for i in range(num)]
-    encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"])
-    with autocast(device, True):
-        views = generate_views(
-            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, sampler=Sampler(batch=batch)
-        )
-    small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
-    np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())
-    print(f"{num} prompts at {SIZE} px: {out}", flush=True)
-
-
-def judge(views_path: Path, network: Path) -> None:
-    """Print the shares of right answers about views, and about renders of the same scenes."""
-    from generator.judge import accuracy, judge_views, labels, load_judge, render_examples
-
-    views, known = torch.from_numpy(np.load(views_path)["views"]), load_judge(network)
-    real, attributes = render_examples(len(views), JUDGED_SEED, True)
-    wanted = labels(attributes)
-    for name, shown in (("model", views), ("ceiling", real)):
-        print(json.dumps({name: accuracy(judge_views(known, shown), wanted)}))
-
-
 def train(parcel: Path, config: Path, out: Path, num_views: int, scaling_minutes: float) -> None:
     """Train, then the three sizes where minutes are given, and say where the weights are."""
     start = unpack(parcel, out / "start")
@@ -170,6 +134,8 @@ def train(parcel: Path, config: Path, out: Path, num_views: int, scaling_minutes
     weights = trainer.train_dit(vae, clips)
     print(json.dumps({"weights": str(weights)}), flush=True)
     if num_views > 0:
+        from judged import draw_views
+
         draw_views(weights, out / "views.npz", num_views, trainer.device)
     if scaling_minutes > 0:
         from generator.corpus import Corpus
@@ -181,9 +147,9 @@ def train(parcel: Path, config: Path, out: Path, num_views: int, scaling_minutes
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["pack", "train", "views", "judge"])
-    parser.add_argument("parcel", type=Path, help="weights to draw views of; the views to judge")
-    parser.add_argument("config", type=Path, nargs="?", help="where the views go; the judge")
+    parser.add_argument("what", choices=["pack", "train"])
+    parser.add_argument("parcel", type=Path)
+    parser.add_argument("config", type=Path, nargs="?")
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--corpus", type=Path, default=Path("checkpoints/corpus.npz"))
     parser.add_argument("--model", default="orbit-s")
@@ -192,12 +158,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "pack":
         pack(options.parcel, options.corpus, options.model)
-    elif options.what == "train":
-        train(options.parcel, options.config, options.out, options.views, options.scaling)
-    elif options.what == "views":
-        draw_views(options.parcel, options.config, options.views, torch.device("cpu"), batch=8)
     else:
-        judge(options.parcel, options.config)
+        train(options.parcel, options.config, options.out, options.views, options.scaling)
 
 
 if __name__ == "__main__":

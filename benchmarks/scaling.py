@@ -265,11 +265,9 @@ def best_split(law: np.ndarray, compute: float) -> tuple[float, float]:
 
 def tokens_for(law: np.ndarray, parameters: float) -> float:
     """Return the tokens at which a model of that size is the best use of its compute."""
-    low, high = 1e10, 1e28
-    for _ in range(200):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if best_split(law, middle)[0] < parameters else (low, middle)
-    return best_split(law, low)[1]
+    _, _, _, a, b = law
+    found, _ = best_split(law, 6.0)  # the size for one unit of compute, from which it grows as a power
+    return parameters ** (a / b) / found ** ((a + b) / b)
 
 
 def learnt(rows: list[dict]) -> list[dict]:

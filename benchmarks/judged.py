@@ -1,0 +1,80 @@
+"""What a model makes of held-out prompts, and how much of it a judge names rightly.
+
+    python benchmarks/judged.py views MODEL.safetensors views.npz --num 256
+    python benchmarks/judged.py judge views.npz judge.safetensors      # the judge of a training folder
+
+The prompts are those of the trainer's own score; views are kept, so that several models can be held against one judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+
+from generator.judge import (
+    SIZE,
+    Sampler,
+    accuracy,
+    draw_example,
+    generate_views,
+    judge_views,
+    labels,
+    load_judge,
+    render_examples,
+    resize_views,
+)
+from generator.stepper import autocast
+from generator.text import load_text_encoder
+from generator.weights import load_model
+from generator.words import long_caption
+
+JUDGED_SEED = 1001  # of the scenes that judge.score asks for
+
+
+def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
+    """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
+    vae, dit, settings = load_model(weights)
+    captions = [long_caption(draw_example(JUDGED_SEED, i, True)[0]) for i in range(num)]
+    encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"])
+    with autocast(device, True):
+        views = generate_views(
+            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, sampler=Sampler(batch=batch)
+        )
+    small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
+    np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())
+    print(f"{num} prompts at {SIZE} px: {out}", flush=True)
+
+
+def judge(views_path: Path, network: Path) -> None:
+    """Print the shares of right answers about views, and about renders of the same scenes."""
+    views, known = torch.from_numpy(np.load(views_path)["views"]), load_judge(network)
+    real, attributes = render_examples(len(views), JUDGED_SEED, True)
+    wanted = labels(attributes)
+    for name, shown in (("model", views), ("ceiling", real)):
+        print(json.dumps({name: accuracy(judge_views(known, shown), wanted)}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["views", "judge"])
+    parser.add_argument("source", type=Path, help="the weights, or the views")
+    parser.add_argument("other", type=Path, help="where the views go, or the judge")
+    parser.add_argument("--num", type=int, default=256)
+    options = parser.parse_args()
+    if options.what == "views":
+        draw_views(options.source, options.other, options.num, torch.device("cpu"), batch=8)
+    else:
+        judge(options.source, options.other)
+
+
+if __name__ == "__main__":
+    main()
