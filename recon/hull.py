@@ -24,6 +24,13 @@ FEWEST_SAYING = 3  # and how many maps must say so
 SEARCH_RESOLUTION = 48  # of the passes that find the bounds
 
 
+class NoSolidError(ValueError):
+    """The masks share no solid."""
+
+    def __init__(self):
+        super().__init__("The masks share no solid: check that the cameras belong to these images.")
+
+
 @dataclass(frozen=True, eq=False)
 class Hull:
     """A solid on a cubic grid in the world's frame."""
@@ -46,7 +53,8 @@ def carve(
     `bounds` (lower and upper corner, [3] each) are found from the cameras and the masks when not given. Every mask is
     believed as long as the hull then still explains the masks; where it does not, the fewest misses a voxel that mend
     it are allowed, up to a share 1 - `min_share` of the views. So the hull of clean masks is exact, and a bad mask or
-    two do not cut the subject. Raises ValueError where the views have no alphas or their masks share no solid.
+    two do not cut the subject. Raises ValueError where the views have no alphas,
+    NoSolidError where their masks share no solid.
     """
     if views.alphas is None:
         raise ValueError("A visual hull needs masks, and these views have none. Give RGBA images.")
@@ -64,7 +72,7 @@ def carve(
     allowed = _fewest_misses(misses, alphas, matrices, origin, voxel, max_misses)
     occupancy = misses <= allowed
     if not occupancy.any():
-        raise ValueError("The masks share no solid: check that the cameras belong to these images.")
+        raise NoSolidError
     return Hull(torch.from_numpy(occupancy), torch.from_numpy(origin.astype(np.float32)), voxel, allowed)
 
 
@@ -162,7 +170,7 @@ def _find_bounds(
         misses = _count_misses_anywhere(tables, matrices, origin, voxel, SEARCH_RESOLUTION, max_misses)
         inside = np.argwhere(misses <= max_misses)
         if len(inside) == 0:
-            raise ValueError("The masks share no solid: check that the cameras belong to these images.")
+            raise NoSolidError
         low, high = inside.min(axis=0), inside.max(axis=0) + 1
         touches = low.min() == 0 or high.max() == SEARCH_RESOLUTION
         new_size = float((high - low).max() + 2) * voxel  # a margin of one coarse voxel on each side

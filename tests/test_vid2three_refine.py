@@ -75,6 +75,17 @@ def test_a_clip_that_would_lose_what_was_asked_is_not_kept(clip, monkeypatch):
     assert facts == {"match": 0.7, "matches": [0.7, 0.6]}
 
 
+def test_a_clip_that_is_no_solid_stays_as_it_is(clip):
+    sides = torch.zeros_like(clip.alpha)
+    sides[::2, :, :40] = 1
+    sides[1::2, :, -40:] = 1
+    for alpha in (sides, torch.zeros_like(sides)):
+        torn = replace(clip, alpha=alpha)
+        kept, facts = refined(torn, clip_views, SMALL)
+        assert kept is torn
+        assert "psnr_db" not in facts
+
+
 @pytest.mark.parametrize("strength", [0.0, 1.0, -1, np.nan])
 def test_a_strength_that_is_none_is_refused(clip, strength):
     with pytest.raises(ValueError, match="strength"):

@@ -20,6 +20,7 @@ from generator.match import match
 from generator.sample import redraw
 from recon.config import FitConfig
 from recon.fit import fit
+from recon.hull import NoSolidError
 from recon.metrics import psnr
 from recon.render import render
 from recon.views import Views
@@ -54,15 +55,19 @@ def refined(
     """Refine a clip `config.refine` times, and stop where it would show less of what was asked.
 
     Returns the clip, and for a manifest its match with the prompt, the matches before and after each time, and how near
-    the result is to the clip that came (PSNR on white, in dB): low where its frames did not show one thing.
+    the result is to the clip that came (PSNR on white, in dB): low where its frames did not show one thing. A clip
+    whose masks share no solid comes back as it is.
     """
     came, known = clip, match(clip.frames, clip.caption)
     matches = [round(known, 3)]
-    shows_something = clip.alpha is not None and bool((clip.alpha > SOLID).any())
-    for attempt in range(config.refine if shows_something else 0):
+    for attempt in range(config.refine):
         progress(attempt, config.refine)
         seed = clip.seed + SEEDS_APART * (attempt + 1)
-        tried = redraw(rendering(clip, views_of(clip)), config, strength=config.refine_strength, seed=seed)
+        try:
+            shown = rendering(clip, views_of(clip))
+        except NoSolidError:
+            break
+        tried = redraw(shown, config, strength=config.refine_strength, seed=seed)
         found = match(tried.frames, tried.caption)
         matches.append(round(found, 3))
         if found < (1 - MOST_LOST) * known:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch.nn.functional import max_pool2d
 
 from recon.camera import Cameras, project
-from recon.hull import Hull, carve
+from recon.hull import Hull, NoSolidError, carve
 from recon.poses import blob
 from recon.poses.blob import HULL_RESOLUTION
 from recon.poses.judge import fit_short, start_short
@@ -72,7 +72,7 @@ def _carved(views: Views) -> Hull | None:
     """
     try:
         hull = None if views.alphas is None else carve(views, HULL_RESOLUTION)
-    except ValueError:
+    except NoSolidError:
         hull = None
     if hull is None:
         return None

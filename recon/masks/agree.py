@@ -20,7 +20,7 @@ from torch import Tensor
 from recon.camera import Cameras, project
 from recon.consistency.motion import spacing_deg
 from recon.consistency.silhouettes import MOST, covered_by_others
-from recon.hull import Hull, carve
+from recon.hull import Hull, NoSolidError, carve
 from recon.masks.edges import enlarged
 from recon.poses.blob import shrunk
 from recon.views import Views
@@ -51,7 +51,7 @@ def fill_denied_holes(views: Views) -> tuple[Views, tuple[int, ...]]:
     covered = covered_by_others(small)
     try:
         hull = carve(small, RESOLUTION)
-    except ValueError:  # the masks share no solid
+    except NoSolidError:
         return views, ()
     alphas, changed = views.alphas.clone(), []
     for f, alpha in enumerate(views.alphas.numpy()):
