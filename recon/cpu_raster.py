@@ -86,11 +86,11 @@ def forward(
     num = len(splats)
     low, thin = np.float32(min_alpha), np.float32(min_transmittance)
     screen, box = np.empty((num, NUM_SCREEN), np.float32), np.empty((num, 4), np.int32)
-    _run(project, splats, colors, camera, height, width, np.float32(math.log(low)), antialiased, screen, box)
+    run(project, splats, colors, camera, height, width, np.float32(math.log(low)), antialiased, screen, box)
     lists = _sort_and_bin(screen, box, height, width)
     rgb, left = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     median = np.empty((height, width), np.int32)
-    _run(blend_tiles, lists.tile_starts, lists.splat_of, lists.rows_of, screen, low, thin, rgb, left, median)
+    run(blend_tiles, lists.tile_starts, lists.splat_of, lists.rows_of, screen, low, thin, rgb, left, median)
     return Frame(rgb, left, median, splats, camera, screen, lists, low, thin, antialiased)
 
 
@@ -113,13 +113,13 @@ def backward(
     pairs = np.empty((len(lists.splat_of), NUM_PAIR), np.float32)
     picture = (frame.rgb, frame.left, grad_rgb, grad_left)
     cutoffs = (frame.min_alpha, frame.min_transmittance)
-    _run(unblend_tiles, lists.tile_starts, lists.splat_of, lists.rows_of, frame.screen, *cutoffs, *picture, pairs)
+    run(unblend_tiles, lists.tile_starts, lists.splat_of, lists.rows_of, frame.screen, *cutoffs, *picture, pairs)
     sums = np.empty((num, NUM_PAIR), np.float32)
     grad = np.empty((num, NUM_GEOMETRY), np.float32) if out is None else out
-    _run(gather_pairs, lists.offsets, lists.counts, lists.slots, pairs, sums)
+    run(gather_pairs, lists.offsets, lists.counts, lists.slots, pairs, sums)
     grad_camera = np.zeros((torch.get_num_threads(), NUM_CAMERA if with_camera else 0))
     settings = (frame.camera, height, width, frame.antialiased, frame.screen)
-    _run(project_backward, frame.splats, *settings, sums, grad, grad_camera)
+    run(project_backward, frame.splats, *settings, sums, grad, grad_camera)
     return sums, grad, grad_camera.sum(axis=0)
 
 
@@ -141,7 +141,7 @@ def _sort_and_bin(
     return Lists(offsets, counts, slots, splat_of[:num_pairs], rows_of[:num_pairs], tile_starts)
 
 
-def _run(kernel: Callable[..., None], *args: object) -> None:
+def run(kernel: Callable[..., None], *args: object) -> None:
     """Call a kernel once on every thread with its share of the work."""
     threads = torch.get_num_threads()
     if threads == 1:

@@ -14,7 +14,7 @@ import torch
 from recon.cpu_blend_2dgs import NUM_MAPS, bin_pairs_2dgs, blend_tiles_2dgs, gather_pairs_2dgs, unblend_tiles_2dgs
 from recon.cpu_project import NUM_CAMERA, Z
 from recon.cpu_project_2dgs import NUM_PAIR_2DGS, NUM_SCREEN_2DGS, project_2dgs, project_2dgs_backward
-from recon.cpu_raster import MIN_ALPHA, MIN_TRANSMITTANCE, Lists, _run, _sort_and_bin
+from recon.cpu_raster import MIN_ALPHA, MIN_TRANSMITTANCE, Lists, _sort_and_bin, run
 from recon.splats import NUM_GEOMETRY
 
 
@@ -53,12 +53,12 @@ def forward(
     num = len(splats)
     low, thin = np.float32(min_alpha), np.float32(min_transmittance)
     screen, box = np.empty((num, NUM_SCREEN_2DGS), np.float32), np.empty((num, 4), np.int32)
-    _run(project_2dgs, splats, colors, camera, height, width, np.float32(math.log(low)), screen, box)
+    run(project_2dgs, splats, colors, camera, height, width, np.float32(math.log(low)), screen, box)
     lists = _sort_and_bin(screen, box, height, width, bin_pairs_2dgs)
     shift = np.float32(screen[lists.counts > 0, Z].mean()) if lists.counts.any() else np.float32(0)
     rgb, left = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     maps = np.empty((NUM_MAPS, height, width), np.float32)
-    _run(blend_tiles_2dgs, lists.tile_starts, lists.splat_of, lists.rows_of, screen, shift, low, thin, rgb, left, maps)
+    run(blend_tiles_2dgs, lists.tile_starts, lists.splat_of, lists.rows_of, screen, shift, low, thin, rgb, left, maps)
     return FlatFrame(rgb, left, maps, splats, camera, screen, lists, shift, low, thin)
 
 
@@ -76,10 +76,10 @@ def backward(
     pairs = np.empty((len(lists.splat_of), NUM_PAIR_2DGS), np.float32)
     picture = (frame.rgb, frame.left, frame.maps, grad_rgb, grad_left, grad_maps)
     settings = (frame.shift, frame.min_alpha, frame.min_transmittance)
-    _run(unblend_tiles_2dgs, lists.tile_starts, lists.splat_of, lists.rows_of, frame.screen, *settings, *picture, pairs)
+    run(unblend_tiles_2dgs, lists.tile_starts, lists.splat_of, lists.rows_of, frame.screen, *settings, *picture, pairs)
     sums = np.empty((num, NUM_PAIR_2DGS), np.float32)
     grad = np.empty((num, NUM_GEOMETRY), np.float32) if out is None else out
-    _run(gather_pairs_2dgs, lists.offsets, lists.counts, lists.slots, pairs, sums)
+    run(gather_pairs_2dgs, lists.offsets, lists.counts, lists.slots, pairs, sums)
     grad_camera = np.zeros((torch.get_num_threads(), NUM_CAMERA if with_camera else 0))
-    _run(project_2dgs_backward, frame.splats, frame.camera, frame.screen, sums, grad, grad_camera)
+    run(project_2dgs_backward, frame.splats, frame.camera, frame.screen, sums, grad, grad_camera)
     return sums, grad, grad_camera.sum(axis=0)

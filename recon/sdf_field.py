@@ -1,14 +1,15 @@
 """A surface as numbers on a grid: signed distances and colours on the nodes of a narrow band, drawn as NeuS draws them.
 
 NeuS (arXiv:2106.10689) turns the distances f along a ray into opacities; what it learns by a network, a grid holds here
-(as in Voxurf, arXiv:2208.12697): two tables with one row for each node near the surface. All of it is plain torch, so
-it runs wherever the tables lie.
+(as in Voxurf, arXiv:2208.12697): two tables with one row for each node near the surface. Here it is plain torch, for
+CUDA and as the slow twin of what the CPU does (cpu_sdf.py).
 
 Shapes: A nodes in the band of a grid of X x Y x Z nodes, R rays, M samples on all rays together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 from torch import Tensor
 
+from recon import cpu_sdf
 from recon.camera import Cameras, rays
 from recon.tsdf import Grid
 
@@ -213,21 +215,43 @@ def draw(
     field: SdfField, cameras: Cameras
 ) -> tuple[Float[Tensor, "n h w 3"], Float[Tensor, "n h w"], Float[Tensor, "n h w"]]:
     """Return pictures over black, their alpha, and z (0 where alpha is below 0.5)."""
-    cells = drawable_cells(field)
+    draw_some = _drawer(field)
     pictures, alphas, depths = [], [], []
     for n in range(len(cameras)):
         origins, directions = (part[0].reshape(-1, 3).to(field.distances) for part in rays(cameras[n]))
-        parts = []
-        for o, d in zip(origins.split(CHUNK), directions.split(CHUNK), strict=True):
-            samples = sample_rays(field, cells, o, d, torch.full((len(o),), 0.5, device=o.device))
-            parts.append(draw_rays(field, samples, len(o)))
-        rgb, left, distance = (torch.cat(column) for column in zip(*parts, strict=True))
+        rgb, left, distance = draw_some(origins, directions)
         z = distance * (directions @ cameras.w2c[n, 2, :3].to(directions))
         size = (cameras.height, cameras.width)
         pictures.append(rgb.view(*size, 3))
         alphas.append((1 - left).view(size))
         depths.append(torch.where(left < 0.5, z, torch.zeros_like(z)).view(size))
     return torch.stack(pictures), torch.stack(alphas), torch.stack(depths)
+
+
+def _drawer(field: SdfField) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """Return a function that draws rays [R,3] as `draw_rays` does, each from the middle of a step."""
+    cells = drawable_cells(field)
+
+    def on_device(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        parts = []
+        for o, d in zip(origins.split(CHUNK), directions.split(CHUNK), strict=True):
+            samples = sample_rays(field, cells, o, d, torch.full((len(o),), 0.5, device=o.device))
+            parts.append(draw_rays(field, samples, len(o)))
+        rgb, left, distance = (torch.cat(column) for column in zip(*parts, strict=True))
+        return rgb, left, distance
+
+    if field.distances.device.type != "cpu":
+        return on_device
+    places = cpu_sdf.Places.of(field.index.numpy(), cells.numpy(), field.grid)
+    table = torch.cat([field.distances, field.colors], dim=1).detach().numpy()
+
+    def on_cpu(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        middle = np.full(len(origins), 0.5, np.float32)
+        o, d = origins.contiguous().numpy(), directions.contiguous().numpy()
+        drawn = torch.from_numpy(cpu_sdf.draw(places, table, field.sharpness, o, d, middle))
+        return drawn[:, :3], drawn[:, 3], drawn[:, 4] / (1 - drawn[:, 3]).clamp(min=cpu_sdf.SEEN)
+
+    return on_cpu
 
 
 def with_tables(field: SdfField, distances: Tensor, colors: Tensor, sharpness: float) -> SdfField:
