@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from . import layers
 from .config import TrainConfig
 from .dit import RAY_CHANNELS, OrbitDiT
 from .stepper import autocast
@@ -29,6 +30,8 @@ def start(config: TrainConfig) -> BaseProcess:
 def compile_blocks(dit: OrbitDiT) -> None:
     """Have the blocks compiled when they are first called; each kind of block and shape once."""
     torch._dynamo.config.recompile_limit = 64
+    # torch 2.13 compiles its backward pass on a CPU into NaN. No decorator there: it would import the compiler
+    layers.attend_by_products = torch.compiler.disable(layers.attend_by_products)
     for block in dit.blocks:
         block.compile(dynamic=False)
 

@@ -95,28 +95,27 @@ def draw(
     return drawn
 
 
-class Gradient:
-    """The loss of a step and its way back, for one band."""
+class Optimizer:
+    """The table of one band (distance and colour of each node, float32 [A,4]), and Adam (arXiv:1412.6980) on it."""
 
-    def __init__(self, places: Places, neighbors: np.ndarray):
+    def __init__(self, places: Places, table: np.ndarray, neighbors: np.ndarray):
         """`neighbors` [N,7]: rows of nodes that have all six neighbours, and theirs: itself, -x, +x, -y ... +z."""
-        self.places, self.neighbors = places, neighbors.astype(np.int32)
-        self.chunks = np.empty((CHUNKS, int(places.index.max()) + 1, 4), np.float32)
+        self.places, self.table, self.neighbors = places, table, neighbors.astype(np.int32)
+        self.chunks = np.empty((CHUNKS, *table.shape), np.float32)
         self.squares = np.empty(CHUNKS)
+        self.moments = np.zeros((2, *table.shape), np.float32)
+        self.steps = 0
 
-    def __call__(
+    def slopes(
         self,
-        table: np.ndarray,
         sharpness: float,
         rays: Rays,
         background: np.ndarray,
         weights: tuple[float, float],
         chosen: np.ndarray,
         shape_weights: tuple[float, float, float],
-        distances: np.ndarray,
-        colors: np.ndarray,
     ) -> float:
-        """Write the slopes of distances [A] and colours [A,3]; return the mean squared error of the colours.
+        """Find the loss's slopes, whose sum over `chunks` is the gradient; return the colours' mean squared error.
 
         `weights` are of coverage and of depth; `shape_weights` of the eikonal, the Laplacian and the bleeding of
         colours, at the `chosen` rows of the neighbours.
@@ -124,9 +123,16 @@ class Gradient:
         rates = (f32(weight / len(chosen)) for weight in shape_weights)
         seen = (rays.origins, rays.directions, rays.jitter, rays.rgba, rays.distances, background)
         told = (*self.places.arguments(), *seen, f32(weights[0]), f32(weights[1]), self.neighbors, np.sort(chosen))
-        run(_step, self.chunks, self.squares, table, f32(sharpness), *told, *rates)
-        run(_add_chunks, self.chunks, distances, colors)
+        run(_step, self.chunks, self.squares, self.table, f32(sharpness), *told, *rates)
         return float(self.squares.sum()) / (3 * len(rays.origins))
+
+    def move(self, rates: tuple[float, float], betas: tuple[float, float], epsilon: float) -> None:
+        """Take a step of Adam along the slopes, at rates for distances and for colours."""
+        self.steps += 1
+        first, second = (1 - beta**self.steps for beta in betas)
+        strides = (f32(rate / first) for rate in rates)
+        decays = (f32(betas[0]), f32(betas[1]), f32(1 / second), f32(epsilon))
+        run(_move, self.chunks, self.table, self.moments, *strides, *decays)
 
 
 @kernel
@@ -218,18 +224,19 @@ def _draw(
 
 
 @kernel
-def _add_chunks(first, step, chunks, distances, colors):
-    """Add up the chunks [CHUNKS,A,4] into the slopes of distances [A] and of colours [A,3]."""
-    size = len(distances)
+def _move(first, step, chunks, table, moments, distance_rate, color_rate, beta_1, beta_2, unbias, epsilon):
+    """Add up the chunks' slopes and move the table by Adam, its moments [2,A,4] beside."""
+    size = len(table)
     for i in range(first * size // step, (first + 1) * size // step):
         for c in range(4):
-            total = chunks[0, i, c]
+            slope = chunks[0, i, c]
             for chunk in range(1, len(chunks)):
-                total += chunks[chunk, i, c]
-            if c == 0:
-                distances[i] = total
-            else:
-                colors[i, c - 1] = total
+                slope += chunks[chunk, i, c]
+            mean = beta_1 * moments[0, i, c] + (f32(1) - beta_1) * slope
+            square = beta_2 * moments[1, i, c] + (f32(1) - beta_2) * slope * slope
+            moments[0, i, c], moments[1, i, c] = mean, square
+            rate = distance_rate if c == 0 else color_rate
+            table[i, c] -= rate * mean / (math.sqrt(square * unbias) + epsilon)
 
 
 @kernel

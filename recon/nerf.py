@@ -37,6 +37,7 @@ LEVELS = ((0.25, 0.25, 0.5), (0.5, 0.3, 0.25), (1.0, 0.45, 0.06))
 SHARPNESS = 1.5, 5.0  # per voxel: of the coarsest grid at the start, of the finest at the end
 REFRESH = 75  # steps after which the band is moved to where the surface has gone
 COLOR_RATE = 0.03  # Adam's, for colours
+BETAS, ADAM_EPSILON = (0.9, 0.99), 1e-15
 RATE_END = 0.1  # share of the rates that is left at the end of each level
 SMOOTH_FROM = 0.1  # share of the asked smoothness at the start; it grows to the whole
 COLOR_SMOOTH = 0.003  # weight of neighbours' having one colour: it decides where no view does
@@ -73,7 +74,7 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
         for step in range(steps):
             if step % REFRESH == 0:
                 field = field_around(field.dense(), field.dense_colors(), grid, field.sharpness, device)
-                band = _Band(field)
+                band = _Band(field) if device == "cuda" else _CpuBand(field)
             sharpness = ends[0] * (ends[1] / ends[0]) ** (done / config.iterations)
             left = RATE_END ** (step / steps)
             rates = left * stride * grid.voxel, left * COLOR_RATE
@@ -172,12 +173,8 @@ class _Band:
         self.distances = field.distances.clone().requires_grad_()
         self.colors = field.colors.clone().requires_grad_()
         groups = [{"params": [self.distances]}, {"params": [self.colors]}]
-        self.adam = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), eps=1e-15, fused=True)
+        self.adam = torch.optim.Adam(groups, lr=0.0, betas=BETAS, eps=ADAM_EPSILON, fused=True)
         self.neighbors = _neighbors(field.index)
-        self.gradient = None
-        if self.distances.device.type == "cpu":
-            places = cpu_sdf.Places.of(field.index.numpy(), self.cells.numpy(), field.grid)
-            self.gradient = cpu_sdf.Gradient(places, self.neighbors.numpy())
 
     def step(
         self,
@@ -192,17 +189,15 @@ class _Band:
 
         Returns the field with what it then holds, and the squared error of the colours.
         """
-        background = torch.rand(3, generator=generator)
-        chosen = torch.randint(len(self.neighbors), (NUM_NODES,), generator=generator)
-        slopes = self._slopes if self.gradient is None else self._slopes_on_cpu
-        square = slopes(with_tables(field, self.distances, self.colors, sharpness), batch, background, chosen, weights)
+        field = with_tables(field, self.distances, self.colors, sharpness)
+        square = self.slopes(field, batch, weights, *_drawn(len(self.neighbors), generator))
         for group, rate in zip(self.adam.param_groups, rates, strict=True):
             group["lr"] = rate
         self.adam.step()
         return with_tables(field, self.distances.detach(), self.colors.detach(), sharpness), square
 
-    def _slopes(
-        self, field: SdfField, batch: Batch, background: Tensor, chosen: Int[Tensor, " n"], weights: Weights
+    def slopes(
+        self, field: SdfField, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
     ) -> float:
         """Leave the loss's gradients at the tables; return the squared error of the colours."""
         background, chosen = background.to(batch.rgba), chosen.to(batch.rgba.device)
@@ -221,25 +216,48 @@ class _Band:
         error = rgb.detach() - batch.rgba[:, :3] + (left.detach() - 1 + batch.rgba[:, 3])[:, None] * background
         return float(error.square().mean())
 
-    def _slopes_on_cpu(
-        self, field: SdfField, batch: Batch, background: Tensor, chosen: Int[Tensor, " n"], weights: Weights
+
+class _CpuBand:
+    """The same by kernels."""
+
+    def __init__(self, field: SdfField):
+        places = cpu_sdf.Places.of(field.index.numpy(), drawable_cells(field).numpy(), field.grid)
+        table = torch.cat([field.distances, field.colors], dim=1).numpy()
+        self.optimizer = cpu_sdf.Optimizer(places, table, _neighbors(field.index).numpy())
+
+    def step(
+        self,
+        field: SdfField,
+        batch: Batch,
+        sharpness: float,
+        rates: tuple[float, float],
+        weights: Weights,
+        generator: torch.Generator,
+    ) -> tuple[SdfField, float]:
+        """See `_Band.step`."""
+        square = self.slopes(sharpness, batch, weights, *_drawn(len(self.optimizer.neighbors), generator))
+        self.optimizer.move(rates, BETAS, ADAM_EPSILON)
+        table = torch.from_numpy(self.optimizer.table)
+        return with_tables(field, table[:, :1], table[:, 1:], sharpness), square
+
+    def slopes(
+        self, sharpness: float, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
     ) -> float:
-        """Do what `_slopes` does, by the kernels."""
-        assert self.gradient is not None
-        parts = (batch.origins, batch.directions, batch.jitter, batch.rgba, batch.distances)
-        table = torch.cat([self.distances, self.colors], dim=1).detach().numpy()
-        self.distances.grad, self.colors.grad = torch.empty_like(self.distances), torch.empty_like(self.colors)
-        return self.gradient(
-            table,
-            field.sharpness,
-            cpu_sdf.Rays(*(part.numpy() for part in parts)),
+        """Leave the loss's gradients with the optimiser; return the squared error of the colours."""
+        seen = (batch.origins, batch.directions, batch.jitter, batch.rgba, batch.distances)
+        return self.optimizer.slopes(
+            sharpness,
+            cpu_sdf.Rays(*(part.numpy() for part in seen)),
             background.numpy(),
             (weights.alpha, weights.depth),
             chosen.numpy(),
             (weights.eikonal, weights.smooth, COLOR_SMOOTH),
-            self.distances.grad.numpy()[:, 0],
-            self.colors.grad.numpy(),
         )
+
+
+def _drawn(num: int, generator: torch.Generator) -> tuple[Float[Tensor, " 3"], Int[Tensor, " n"]]:
+    """Draw the background of a step, and the nodes whose shape it looks at."""
+    return torch.rand(3, generator=generator), torch.randint(num, (NUM_NODES,), generator=generator)
 
 
 def _neighbors(index: Int[Tensor, "x y z"]) -> Int[Tensor, "n 7"]:
