@@ -54,8 +54,9 @@ class GenerateConfig:
     """Sampler steps; more is slower and a little finer."""
     guidance: float = 3.0
     """How strongly the prompt is followed; 1 turns guidance off."""
-    guidance_from: float = 0.1
-    """Guidance is on for times between this and guidance_to (0 = data, 1 = noise)."""
+    guidance_from: float = 0.6
+    """Guidance is on for times between this and guidance_to (0 = data, 1 = noise); it decides what the thing is, early,
+    and costs as much again as a step."""
     guidance_to: float = 0.95
     """See guidance_from."""
     guidance_rescale: float = 0.0

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .condition import orbit_cameras, orbit_rows
+from .config import GenerateConfig
 from .data import Orbit, make_clip, sample_orbit
 from .dit import OrbitDiT
 from .flow import noise_like
@@ -193,14 +194,17 @@ def accuracy(named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, f
     return shares
 
 
+SHIPPED = GenerateConfig()
+
+
 @dataclass(frozen=True)
 class Sampler:
     """How the model is asked while it is judged."""
 
-    steps: int = 24
-    guidance: float = 3.0
-    shift: float = 1.5
-    rescale: float = 0.0
+    steps: int = SHIPPED.steps
+    guidance: float = SHIPPED.guidance
+    shift: float = SHIPPED.shift
+    rescale: float = SHIPPED.guidance_rescale
     batch: int = 16
 
 
@@ -226,7 +230,7 @@ def generate_views(
             dit,
             torch.randn(shape, generator=generator).to(condition.text),
             condition,
-            Guide(sampler.guidance, 0.1, 0.95, sampler.rescale),
+            Guide(sampler.guidance, SHIPPED.guidance_from, SHIPPED.guidance_to, sampler.rescale),
             sampler.steps,
             sampler.shift,
         )
