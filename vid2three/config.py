@@ -80,8 +80,8 @@ class ExportConfig:
 CLIP_FIT = FitConfig(num_splats=4000, iterations=1000, ssim_weight=0.0, min_scale_px=0.5, antialiased=True)
 CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8, texture_size=512)
 
-# Its surface is smooth where the frames disagree, and the clip's depths open the hollows that outlines close. Measured on
-# clips of 24 frames at 128 px: docs/quality.md, "The surface of a prompt".
+# Its surface is smooth where the frames disagree, and the clip's depths open the hollows that outlines close.
+# Measured on clips of 24 frames at 128 px: docs/quality.md, "The surface of a prompt".
 CLIP_NERF = NerfConfig(
     resolution=96, iterations=600, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.45
 )
