@@ -203,12 +203,15 @@ def test_the_command_prints_its_address_and_ends_quietly(tmp_path, root):
     save_mesh(path, mug())
     words = [sys.executable, "-m", "vid2three.cli", "view", str(path), "--no-open"]
     with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        port = int(re.match(r"http://127\.0\.0\.1:(\d+)/viewer\.html", line).group(1))
-        assert asked(port, "/viewer.html", {})[0] == 200
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
-        assert process.stderr.read() == ""
+        try:
+            line = process.stdout.readline()
+            port = int(re.match(r"http://127\.0\.0\.1:(\d+)/viewer\.html", line).group(1))
+            assert asked(port, "/viewer.html", {})[0] == 200
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()  # where the tests run with SIGINT ignored, it would stay
 
 
 def test_the_command_line_knows_the_flags():

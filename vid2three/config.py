@@ -83,7 +83,7 @@ CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8, texture_size=
 # Its surface is smooth where the frames disagree, and the clip's depths open the hollows that outlines close.
 # Measured on clips of 24 frames at 128 px: docs/quality.md, "The surface of a prompt".
 CLIP_NERF = NerfConfig(
-    resolution=96, iterations=600, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.45
+    resolution=96, iterations=600, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.6
 )
 
 
