@@ -53,8 +53,8 @@ def carve(
     `bounds` (lower and upper corner, [3] each) are found from the cameras and the masks when not given. Every mask is
     believed as long as the hull then still explains the masks; where it does not, the fewest misses a voxel that mend
     it are allowed, up to a share 1 - `min_share` of the views. So the hull of clean masks is exact, and a bad mask or
-    two do not cut the subject. Raises ValueError where the views have no alphas,
-    NoSolidError where their masks share no solid.
+    two do not cut the subject. Raises ValueError where the views have no alphas, NoSolidError
+    where their masks share no solid.
     """
     if views.alphas is None:
         raise ValueError("A visual hull needs masks, and these views have none. Give RGBA images.")

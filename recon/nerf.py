@@ -6,6 +6,7 @@ smooth. Sharpness is not learned but grows on a schedule, so that the surface is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ def fit_sdf(views: Views, config: NerfConfig, *, seed: int = 0, progress: Progre
         for step in range(steps):
             if step % REFRESH == 0:
                 field = field_around(field.dense(), field.dense_colors(), grid, field.sharpness, device)
-                band = _Band(field) if device == "cuda" else _CpuBand(field)
+                band = _TorchBand(field) if device == "cuda" else _CpuBand(field)
             sharpness = ends[0] * (ends[1] / ends[0]) ** (done / config.iterations)
             left = RATE_END ** (step / steps)
             rates = left * stride * grid.voxel, left * COLOR_RATE
@@ -165,16 +166,11 @@ class _Rays:
         return Batch(*(part.to(self.device, torch.float32) for part in drawn))
 
 
-class _Band:
-    """The optimiser of one band: its tables, Adam, and which nodes have all six neighbours."""
+class _Band(ABC):
+    """The optimiser of one band: its tables and Adam."""
 
-    def __init__(self, field: SdfField):
-        self.cells = drawable_cells(field)
-        self.distances = field.distances.clone().requires_grad_()
-        self.colors = field.colors.clone().requires_grad_()
-        groups = [{"params": [self.distances]}, {"params": [self.colors]}]
-        self.adam = torch.optim.Adam(groups, lr=0.0, betas=BETAS, eps=ADAM_EPSILON, fused=True)
-        self.neighbors = _neighbors(field.index)
+    num_nodes: int
+    """That have all six neighbours in the band."""
 
     def step(
         self,
@@ -189,17 +185,51 @@ class _Band:
 
         Returns the field with what it then holds, and the squared error of the colours.
         """
-        field = with_tables(field, self.distances, self.colors, sharpness)
-        square = self.slopes(field, batch, weights, *_drawn(len(self.neighbors), generator))
+        background = torch.rand(3, generator=generator)
+        chosen = torch.randint(self.num_nodes, (NUM_NODES,), generator=generator)
+        square = self.slopes(with_tables(field, *self.tables(), sharpness), batch, weights, background, chosen)
+        self.move(rates)
+        distances, colors = self.tables()
+        return with_tables(field, distances.detach(), colors.detach(), sharpness), square
+
+    @abstractmethod
+    def tables(self) -> tuple[Float[Tensor, "a 1"], Float[Tensor, "a 3"]]:
+        """Return distances and colours as they are."""
+
+    @abstractmethod
+    def slopes(
+        self, field: SdfField, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
+    ) -> float:
+        """Find the loss's gradients; return the squared error of colours. The shape is judged at `chosen` nodes."""
+
+    @abstractmethod
+    def move(self, rates: tuple[float, float]) -> None:
+        """Step along the gradients."""
+
+
+class _TorchBand(_Band):
+    """By torch's autograd and Adam, wherever the tables lie."""
+
+    def __init__(self, field: SdfField):
+        self.cells = drawable_cells(field)
+        self.distances = field.distances.clone().requires_grad_()
+        self.colors = field.colors.clone().requires_grad_()
+        groups = [{"params": [self.distances]}, {"params": [self.colors]}]
+        self.adam = torch.optim.Adam(groups, lr=0.0, betas=BETAS, eps=ADAM_EPSILON, fused=True)
+        self.neighbors = _neighbors(field.index)
+        self.num_nodes = len(self.neighbors)
+
+    def tables(self) -> tuple[Float[Tensor, "a 1"], Float[Tensor, "a 3"]]:
+        return self.distances, self.colors
+
+    def move(self, rates: tuple[float, float]) -> None:
         for group, rate in zip(self.adam.param_groups, rates, strict=True):
             group["lr"] = rate
         self.adam.step()
-        return with_tables(field, self.distances.detach(), self.colors.detach(), sharpness), square
 
     def slopes(
         self, field: SdfField, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
     ) -> float:
-        """Leave the loss's gradients at the tables; return the squared error of the colours."""
         background, chosen = background.to(batch.rgba), chosen.to(batch.rgba.device)
         samples = sample_rays(field, self.cells, batch.origins, batch.directions, batch.jitter)
         rgb, left, distance = draw_rays(field, samples, len(batch.origins))
@@ -217,36 +247,25 @@ class _Band:
         return float(error.square().mean())
 
 
-class _CpuBand:
-    """The same by kernels."""
+class _CpuBand(_Band):
+    """By the CPU's kernels."""
 
     def __init__(self, field: SdfField):
         places = cpu_sdf.Places.of(field.index.numpy(), drawable_cells(field).numpy(), field.grid)
         table = torch.cat([field.distances, field.colors], dim=1).numpy()
         self.optimizer = cpu_sdf.Optimizer(places, table, _neighbors(field.index).numpy())
+        self.num_nodes = len(self.optimizer.neighbors)
 
-    def step(
-        self,
-        field: SdfField,
-        batch: Batch,
-        sharpness: float,
-        rates: tuple[float, float],
-        weights: Weights,
-        generator: torch.Generator,
-    ) -> tuple[SdfField, float]:
-        """See `_Band.step`."""
-        square = self.slopes(sharpness, batch, weights, *_drawn(len(self.optimizer.neighbors), generator))
-        self.optimizer.move(rates, BETAS, ADAM_EPSILON)
+    def tables(self) -> tuple[Float[Tensor, "a 1"], Float[Tensor, "a 3"]]:
         table = torch.from_numpy(self.optimizer.table)
-        return with_tables(field, table[:, :1], table[:, 1:], sharpness), square
+        return table[:, :1], table[:, 1:]
 
     def slopes(
-        self, sharpness: float, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
+        self, field: SdfField, batch: Batch, weights: Weights, background: Tensor, chosen: Int[Tensor, " n"]
     ) -> float:
-        """Leave the loss's gradients with the optimiser; return the squared error of the colours."""
         seen = (batch.origins, batch.directions, batch.jitter, batch.rgba, batch.distances)
         return self.optimizer.slopes(
-            sharpness,
+            field.sharpness,
             cpu_sdf.Rays(*(part.numpy() for part in seen)),
             background.numpy(),
             (weights.alpha, weights.depth),
@@ -254,10 +273,8 @@ class _CpuBand:
             (weights.eikonal, weights.smooth, COLOR_SMOOTH),
         )
 
-
-def _drawn(num: int, generator: torch.Generator) -> tuple[Float[Tensor, " 3"], Int[Tensor, " n"]]:
-    """Draw the background of a step, and the nodes whose shape it looks at."""
-    return torch.rand(3, generator=generator), torch.randint(num, (NUM_NODES,), generator=generator)
+    def move(self, rates: tuple[float, float]) -> None:
+        self.optimizer.move(rates, BETAS, ADAM_EPSILON)
 
 
 def _neighbors(index: Int[Tensor, "x y z"]) -> Int[Tensor, "n 7"]:
