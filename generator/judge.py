@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ from .grammar import (
     make_scene,
     sample_attributes,
 )
-from .layers import conv_tower
+from .layers import CrossAttention, SwiGLU
 from .sample import Guide, make_condition, sample_latents
 from .text import TextEncoder
 from .vae import SPACE, TIME, VideoAutoencoder
@@ -58,21 +59,61 @@ PLURAL = ("count", "relation", "other_category", "other_color")  # their first v
 
 
 class Judge(nn.Module):
-    """Convolutions on each view, the mean and the maximum over the views, one linear head an attribute."""
+    """Residual convolutions on each view; then a question an attribute, put twice to all places of all views.
 
-    def __init__(self, width: int = 24):
+    It does not know which view comes first. The questions are the queries of a decoder as in DETR (arXiv:2005.12872).
+    """
+
+    def __init__(self, width: int = 64):
         super().__init__()
-        self.features = conv_tower(3, width)
-        self.pool = nn.Sequential(nn.Linear((SIZE // 16) ** 2 * 4 * width, 192), nn.SiLU())
-        self.heads = nn.ModuleDict({name: nn.Linear(384, len(values)) for name, values in VALUES.items()})
+        d = 4 * width
+        self.features = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            _convolution(48, width),
+            *(_Residual(width) for _ in range(2)),
+            _convolution(width, 2 * width, stride=2),
+            *(_Residual(2 * width) for _ in range(2)),
+            _convolution(2 * width, d, stride=2),
+            *(_Residual(d) for _ in range(2)),
+        )
+        self.place = nn.Parameter(torch.zeros((SIZE // 16) ** 2, d))
+        self.questions = nn.Parameter(0.02 * torch.randn(len(VALUES), d))
+        self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(4))
+        self.look = nn.ModuleList(CrossAttention(d, 8) for _ in range(2))
+        self.think = nn.ModuleList(SwiGLU(d, 2 * d) for _ in range(2))
+        self.heads = nn.ModuleDict({name: nn.Linear(d, len(values)) for name, values in VALUES.items()})
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, views: Float[Tensor, "b 4 3 96 96"]) -> dict[str, Float[Tensor, "b _"]]:
         """Return logits by attribute for views in [0,1] on white."""
         b = len(views)
-        x = self.features(views.flatten(0, 1) * 2 - 1)
-        x = self.pool(x.flatten(1)).view(b, NUM_VIEWS, -1)
-        x = torch.cat([x.mean(1), x.amax(1)], dim=1)
-        return {name: head(x) for name, head in self.heads.items()}
+        x = self.features((views.flatten(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last))
+        x = rearrange(x, "(b v) d h w -> b v (h w) d", b=b) + self.place
+        x = x.flatten(1, 2)  # b n d
+        everywhere = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        answers = self.questions.expand(b, -1, -1)
+        for i, (look, think) in enumerate(zip(self.look, self.think)):
+            answers = answers + look(self.norms[2 * i](answers), x, everywhere)
+            answers = answers + think(self.norms[2 * i + 1](answers))
+        return {name: head(answers[:, i]) for i, (name, head) in enumerate(self.heads.items())}
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.branch = nn.Sequential(
+            _convolution(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.branch(x))
 
 
 def labels(attributes: Iterable[Attributes]) -> dict[str, Tensor]:
