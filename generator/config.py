@@ -226,8 +226,13 @@ class TrainConfig:
     """Training of the transformer."""
     half_share: float = 0.0
     """Share of dit_phase's steps, of half_phase's batch, that see clips at half the height and width."""
+    formats: tuple[str, ...] = ()
+    """Other shapes of clips to learn, cut from those that are rendered: FRAMESxHEIGHTxWIDTH, such as 12x64x96, of a
+    whole turn; with "part " before it frames that follow each other."""
+    format_share: float = 0.0
+    """Share of dit_phase's steps that see these, one format after the other, with as many tokens a step."""
     time_shift: float = 1.0
-    """Shift of the training times towards noise; half of it for clips of half the size."""
+    """Shift of the training times towards noise; of clips of n times the tokens, the root of n times as much."""
     caption_drop: float = 0.1
     """Share of captions left empty, for guidance."""
     picture_share: float = 0.0

@@ -14,6 +14,7 @@ import torch
 from . import layers
 from .config import TrainConfig
 from .dit import RAY_CHANNELS, OrbitDiT
+from .formats import Format, batch_of, formats_of
 from .stepper import autocast
 from .text import MAX_TOKENS
 from .train_dit import Batch, dit_loss
@@ -37,28 +38,27 @@ def compile_blocks(dit: OrbitDiT) -> None:
 
 
 def run(config: TrainConfig) -> None:
-    """Take one step of each size on noise."""
+    """Take one step of each shape on noise."""
     c, device = config, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_float32_matmul_precision("high")
     dit, generator = OrbitDiT(c.dit).to(device), torch.Generator().manual_seed(0)
     compile_blocks(dit)
-    halves = [(c.size // 2, c.half_phase.batch)] if c.sees_halves else []
-    for size, batch in [*halves, (c.size, c.dit_phase.batch)]:
+    for form in formats_of(c):
         with autocast(device, c.bf16):
-            loss = dit_loss(dit, noise_batch(c, size, batch, device), generator, c.time_shift)
+            loss = dit_loss(dit, noise_batch(c, form, batch_of(c, form), device), generator, c.time_shift)
         loss.backward()
 
 
-def noise_batch(config: TrainConfig, size: int, batch: int, device: torch.device) -> Batch:
+def noise_batch(config: TrainConfig, form: Format, batch: int, device: torch.device) -> Batch:
     """Return a batch of the shapes and kinds that the trainer's have."""
-    c, t, h = config, config.num_frames // TIME, size // SPACE
-    z = torch.randn(batch, t, c.dit.latent_channels, h, h, device=device)
+    c, t, h, w = config, form.num_frames // TIME, form.height // SPACE, form.width // SPACE
+    z = torch.randn(batch, t, c.dit.latent_channels, h, w, device=device)
     has_reference = c.picture_share > 0 or c.edit_share > 0
     return Batch(
         z=z,
         text=torch.randn(batch, MAX_TOKENS, c.dit.text_width, device=device),
         text_mask=torch.ones(batch, MAX_TOKENS, dtype=torch.bool, device=device),
-        rays=torch.randn(batch, t, h // c.dit.patch, h // c.dit.patch, RAY_CHANNELS, device=device),
+        rays=torch.randn(batch, t, h // c.dit.patch, w // c.dit.patch, RAY_CHANNELS, device=device),
         angles=torch.rand(batch, t, device=device),
         reference=torch.randn_like(z) if has_reference else None,
         given=torch.zeros(batch, t, dtype=torch.bool, device=device) if has_reference else None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from .config import GenerateConfig
 from .data import Orbit, decode_depth, encode_depth
 from .dit import OrbitDiT
 from .flow import integrate
+from .formats import Format
 from .rays import intrinsics, orbit_radius
 from .text import TextEncoder, load_text_encoder
 from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
@@ -227,12 +229,16 @@ def check(config: GenerateConfig) -> None:
 def unlearnt(config: GenerateConfig) -> list[str]:
     """Return a sentence for each setting of a clip that lies far from what the model has learnt."""
     learnt, notes = trained_for(model_path(config.model)), []
-    sizes = [learnt[name] for name in ("half_size", "size") if learnt.get(name)]
+    formats = [Format.read(text) for text in learnt.get("formats", [])]
     num_frames = learnt.get("num_frames")
-    if sizes and (config.height, config.width) not in [(size, size) for size in sizes]:
-        known, asked = " and ".join(f"{size} x {size}" for size in sizes), f"{config.width} x {config.height}"
+    if num_frames:
+        formats.append(Format(num_frames, learnt["size"], learnt["size"]))
+    sizes = sorted({(form.width, form.height) for form in formats})
+    if sizes and (config.width, config.height) not in sizes:
+        known = " and ".join(f"{width} x {height}" for width, height in sizes)
+        asked = f"{config.width} x {config.height}"
         notes.append(f"The model has learnt clips of {known} pixels; those of {asked} may come out badly.")
-    if num_frames and not num_frames / 2 <= config.num_frames <= 2 * num_frames:
+    if num_frames and not min(form.num_frames for form in formats) <= config.num_frames <= 2 * num_frames:
         notes.append(f"The model has learnt clips of {num_frames} frames; {config.num_frames} may come out badly.")
     if not LOWEST <= config.elevation_deg <= HIGHEST:
         notes.append(
@@ -251,7 +257,7 @@ def load_networks(model: str) -> tuple[VideoAutoencoder, OrbitDiT]:
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, _fingerprint: tuple[int, ...]) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
+def _load(path: Path, _fingerprint: tuple[int, ...]) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, Any]]:
     return load_model(path)
 
 

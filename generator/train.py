@@ -31,6 +31,7 @@ from . import precompile
 from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
 from .dit import OrbitDiT
+from .formats import Format, batch_of, formats_of
 from .grammar import sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .optimizers import Clock, make_optimizers
@@ -87,6 +88,7 @@ def check(config: TrainConfig) -> None:
         raise FileNotFoundError(f"There is no corpus {config.corpus}: {cure}.")
     if config.resume_from:
         model_path(config.resume_from)
+    formats_of(config)
 
 
 class Trainer:
@@ -106,6 +108,7 @@ class Trainer:
         self.log = log if self.ranks.is_first else lambda line: None
         self.folder = Path(config.folder)
         self.latents = self.folder / "latents"
+        self.formats = formats_of(config)
         if self.ranks.is_first:
             (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
@@ -175,26 +178,19 @@ class Trainer:
         return vae.eval()
 
     def encode(self, vae: VideoAutoencoder) -> list[LatentClips]:
-        """Encode this rank's shards: at half the size, where the transformer begins with it, and at the full size."""
-        c = self.config
-        sizes = [c.size // 2, c.size] if c.sees_halves else [c.size]
-        parts: list[list[LatentClips]] = [[] for _ in sizes]
+        """Encode this rank's shards: at half the size, where the transformer begins with it, at the full size, and in
+        each other format."""
+        parts: list[list[LatentClips]] = [[] for _ in self.formats]
         encoder = load_text_encoder()
         with ThreadPoolExecutor(1) as reader:
             for name, clips, samples in self.source.shards():
                 described = reader.submit(describe, samples, encoder)  # while the device renders and encodes
-                for size, into in zip(sizes, parts):
-                    path = self.latents / f"{name}-{size}.safetensors"
+                for form, into in zip(self.formats, parts):
+                    path = self.latents / f"{name}-{str(form).replace(' ', '-')}.safetensors"
                     if path.exists():
                         into.append(LatentClips(**load_file(path)))
                         continue
-                    with torch.no_grad(), self._autocast():
-                        pieces = []
-                        for piece in clips().split(ENCODED_AT_ONCE):
-                            x = to_model(piece, self.device)
-                            pieces.append(encode_clips(vae, x if size == c.size else halve(x)))
-                    z, still = (torch.cat(part) for part in zip(*pieces))
-                    encoded = LatentClips(z, still, *described.result())
+                    encoded = self._encode(vae, form, clips(), *described.result(), seed=int(name))
                     if self.source.keeps:
                         path.parent.mkdir(exist_ok=True)
                         partial = path.with_suffix(".partial")
@@ -205,6 +201,25 @@ class Trainer:
         store = self.device if self.device.type == "cuda" else torch.device("cpu")
         joined = [LatentClips.concatenate(part) for part in parts]
         return [LatentClips(*(value.to(store) for value in clips.tensors().values())) for clips in joined]
+
+    def _encode(
+        self,
+        vae: VideoAutoencoder,
+        form: Format,
+        clips: Tensor,
+        tokens: Tensor,
+        edit: Tensor,
+        orbits: Tensor,
+        seed: int,
+    ) -> LatentClips:
+        """Cut the clips of a shard to a format and encode them."""
+        generator, pieces = torch.Generator().manual_seed(seed), []
+        with torch.no_grad(), self._autocast():
+            for piece, seen_from in zip(clips.split(ENCODED_AT_ONCE), orbits.split(ENCODED_AT_ONCE)):
+                cut, seen_from = form.cut(to_model(piece, self.device), seen_from.to(self.device), generator)
+                pieces.append((*encode_clips(vae, cut, not form.is_part), seen_from))
+        z, still, camera = (torch.cat(part) for part in zip(*pieces))
+        return LatentClips(z, still, tokens, edit, camera.cpu())
 
     def train_dit(self, vae: VideoAutoencoder, clips: list[LatentClips]) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""
@@ -238,7 +253,9 @@ class Trainer:
                 return draw_batches(clips, encoder, steps, batch, mixture, c.dit.patch, self.device, self.generator)
 
         names = ["half", "dit"]
-        parts = zip(*(each[-len(phases) :] for each in (names, clocks, clips)))
+        num_sizes = len(self.formats) - len(c.formats)
+        num_cells = self.formats[num_sizes - 1].num_cells  # of a clip of the full size
+        parts = zip(*(each[-len(phases) :] for each in (names, clocks, clips[:num_sizes])))
         for number, (name, clock, data) in enumerate(parts):
             is_last = number == len(phases) - 1
             if clock.is_over and not is_last:
@@ -249,29 +266,45 @@ class Trainer:
             size = data.z.shape[-1] * SPACE
             feed = Feed(data, clock.phase.batch)
             halves = Feed(clips[0], c.half_phase.batch) if is_last and c.half_share > 0 else feed
+            others = [
+                Feed(cut, batch_of(c, form))
+                for form, cut in zip(self.formats[num_sizes:], clips[num_sizes:])
+                if is_last and c.format_share > 0
+            ]
 
-            def save(number=number, optimizers=optimizers, size=size) -> None:
+            def save(number=number, optimizers=optimizers, size=size, others=others) -> None:
                 kept = {"dit": dit.state_dict(), "ema": ema.state_dict(), "phase": number}
                 kept["optimizers"] = [o.state_dict() for o in optimizers]
                 kept["minutes"] = [clock.minutes for clock in clocks]
                 kept["step"] = [clock.step for clock in clocks]
                 _save_state(path, kept)
                 steps = sum(clock.step for clock in clocks)
-                settings = {"num_frames": c.num_frames, "size": c.size, "steps": steps}
-                halves_learnt = {"half_size": c.size // 2} if c.half_share > 0 else {}  # half_phase's are forgotten
-                save_model(weights, vae, ema, settings | halves_learnt)
+                learnt = [
+                    *(self.formats[:1] if c.half_share > 0 else []),
+                    *(self.formats[num_sizes:] if others else []),
+                ]
+                settings = {
+                    "num_frames": c.num_frames,
+                    "size": c.size,
+                    "steps": steps,
+                }  # half_phase's size is forgotten
+                save_model(weights, vae, ema, settings | {"formats": [str(form) for form in learnt]})
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 
             weight = torch.zeros((), device=self.device)
 
-            def draw(clock=clock, feed=feed, halves=halves, weight=weight) -> dict[str, Tensor]:
+            def draw(clock=clock, feed=feed, halves=halves, others=others, weight=weight) -> dict[str, Tensor]:
                 weight.fill_(ema_weight(sum(clock.step for clock in clocks), c.ema))
-                is_half = (clock.step * c.half_share) % 1 < c.half_share
-                return (halves if is_half else feed).draw(read).tensors()
+                if others and is_turn(clock.step, c.format_share):
+                    chosen = others[int(clock.step * c.format_share) % len(others)]
+                else:
+                    chosen = halves if is_turn(clock.step, c.half_share) else feed
+                return chosen.draw(read).tensors()
 
             def loss(**tensors: Tensor) -> Tensor:
                 batch = Batch(**tensors)
-                return dit_loss(dit, batch, self.generator, c.time_shift * batch.z.shape[-1] * SPACE / c.size)
+                shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
+                return dit_loss(dit, batch, self.generator, shift)
 
             def after_step(weight=weight) -> None:
                 update_ema(ema, dit, weight)
@@ -374,6 +407,11 @@ class Trainer:
             draw_scene(sample_attributes(rng, held_out=True), sample_orbit(rng), rng, rng) for _ in range(num)
         ]
         return to_model(self.source.render(drawn), self.device)
+
+
+def is_turn(step: int, share: float) -> bool:
+    """Tell whether it is the turn of something that has a share of the steps."""
+    return (step * share) % 1 < share
 
 
 def _workers(config: TrainConfig) -> Workers:

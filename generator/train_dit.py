@@ -79,10 +79,10 @@ class Mixture:
 
 @torch.no_grad()
 def encode_clips(
-    vae: VideoAutoencoder, clips: Float[Tensor, "b f 5 h w"]
+    vae: VideoAutoencoder, clips: Float[Tensor, "b f 5 h w"], is_closed: bool = True
 ) -> tuple[Float[Tensor, "b t c h8 w8"], Float[Tensor, "b c h8 w8"]]:
     """Return the latents of clips and of their first frames alone, in half precision."""
-    return vae.encode(clips).half(), encode_picture(vae, clips[:, 0, :4]).half()
+    return vae.encode(clips, is_closed).half(), encode_picture(vae, clips[:, 0, :4]).half()
 
 
 def describe(

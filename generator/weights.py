@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -74,9 +75,9 @@ def _sha256(path: Path, _fingerprint: tuple[int, ...]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in shards(path))).hexdigest()
 
 
-def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[str, int]) -> None:
-    """Write both networks in bf16. `settings` are whole numbers to read back: frames, size,
-    half_size where that was trained on too, steps."""
+def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[str, Any]) -> None:
+    """Write both networks in bf16. `settings` are to be read back: num_frames, size, steps, and the other formats that
+    were trained on, as formats.Format writes them."""
     tensors = {f"vae.{name}": value for name, value in vae.state_dict().items()}
     tensors |= {f"dit.{name}": value for name, value in dit.state_dict().items()}
     tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}
@@ -97,13 +98,13 @@ def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[
         partial.replace(path.with_name(f"{name}.safetensors"))
 
 
-def trained_for(path: Path) -> dict[str, int]:
+def trained_for(path: Path) -> dict[str, Any]:
     """Return the settings that `save_model` was given; empty where the file has none."""
     with safe_open(shards(path)[0], "pt") as file:
         return json.loads((file.metadata() or {}).get("settings", "{}"))
 
 
-def load_model(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, int]]:
+def load_model(path: Path) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, Any]]:
     """Read what `save_model` wrote, as float32 on the CPU."""
     tensors, metadata = {}, {}
     for part in shards(path):

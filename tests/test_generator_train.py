@@ -225,9 +225,46 @@ def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
     weights = trainer.train_dit(vae, clips)
-    assert trained_for(weights)["half_size"] == 16
+    assert trained_for(weights)["formats"] == ["4x16x16"]
     assert set(seen) == {(3, 2, 1.5), (2, 4, 3.0)}
     assert [size for _, size, _ in seen[:5]] == [2, 4, 2, 4, 2]  # three of five
+
+
+def test_some_steps_see_other_formats(tmp_path, monkeypatch):
+    dit = PhaseConfig(minutes=0.02, batch=2, warmup=5)
+    config = tiny(
+        tmp_path,
+        size=32,
+        vae_phase=PhaseConfig(minutes=0),
+        dit_phase=dit,
+        formats=("part 2x32x32", "4x16x32"),
+        format_share=0.5,
+        time_shift=2.0,
+        judge_clips=0,
+    )
+    trainer = Trainer(config, lambda line: None)
+    trainer.render()
+    vae = trainer.train_vae()
+    clips = trainer.encode(vae)
+    assert [tuple(latent.z.shape[1::2]) for latent in clips] == [(2, 4), (1, 4), (2, 2)]  # latent frames, rows
+    assert [set(latent.camera[:, 3].tolist()) for latent in clips] == [{360.0}, {90.0}, {360.0}]
+    whole = to_model(next(trainer.source.shards())[1](), CPU)
+    generator = torch.Generator().manual_seed(0)
+    cut, orbits = trainer.formats[1].cut(whole[:64], clips[0].camera[:64], generator)
+    with torch.no_grad():
+        assert torch.allclose(clips[1].z[:64].float(), vae.encode(cut, is_closed=False), atol=2e-2)
+    assert torch.equal(clips[1].camera[:64], orbits)
+    seen = []
+
+    def loss(model, batch, generator, shift):
+        seen.append((len(batch.z), tuple(batch.z.shape[1::2]), round(shift, 3)))
+        return dit_loss(model, batch, generator, shift)
+
+    monkeypatch.setattr(trainer_module, "dit_loss", loss)
+    weights = trainer.train_dit(vae, clips)
+    assert trained_for(weights)["formats"] == ["part 2x32x32", "4x16x32"]
+    part, full, wide = (4, (1, 4), 1.414), (2, (2, 4), 2.0), (4, (2, 2), 1.414)  # clips a step, shape, shift
+    assert seen[:5] == [part, full, wide, full, part]
 
 
 def test_clips_of_a_device_are_those_of_the_files(shard, monkeypatch):

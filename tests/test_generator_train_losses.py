@@ -10,6 +10,7 @@ import torch
 from generator.condition import orbit_condition
 from generator.data import NUM_CAPTIONS, SHARD_SIZE, draw_shard, read_samples
 from generator.dit import OrbitDiT
+from generator.formats import Format
 from generator.precompile import noise_batch
 from generator.text import load_text_encoder
 from generator.train_dit import (
@@ -237,9 +238,10 @@ def test_the_average_forgets_the_start_and_then_goes_slowly():
 
 def test_a_step_is_compiled_on_batches_of_the_trainers_kind(latents):
     config = tiny(Path("unused"), dit=REFERRING, picture_share=0.3, edit_share=0.3)
-    known, noise = draw(latents, 4, picture_share=0.3, edit_share=0.3), noise_batch(config, SIZE, 4, CPU)
+    form, known = Format(FRAMES, SIZE, SIZE), draw(latents, 4, picture_share=0.3, edit_share=0.3)
+    noise = noise_batch(config, form, 4, CPU)
     for name, value in vars(known).items():
         other = getattr(noise, name)
         assert (value.shape, value.dtype) == (other.shape, other.dtype), name
-    plain = noise_batch(replace(config, picture_share=0.0, edit_share=0.0), SIZE, 4, CPU)
+    plain = noise_batch(replace(config, picture_share=0.0, edit_share=0.0), form, 4, CPU)
     assert plain.reference is None
