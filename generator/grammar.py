@@ -18,11 +18,15 @@ from generator.shapes import (
     animals,
     buildings,
     characters,
+    creatures,
     food,
     furniture,
+    gear,
     household,
+    machines,
     nature,
     objects,
+    scenery,
     transit,
     vehicles,
     vessels,
@@ -42,6 +46,10 @@ CATEGORIES: dict[str, Category] = {
     **animals.CATEGORIES,
     **transit.CATEGORIES,
     **household.CATEGORIES,
+    **creatures.CATEGORIES,
+    **scenery.CATEGORIES,
+    **gear.CATEGORIES,
+    **machines.CATEGORIES,
 }
 
 COLORS: dict[str, tuple[float, float, float]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from .caption import Look, expand, read_look
 from .grammar import CATEGORIES, COLORS, MATERIALS, MAX_COUNT, PATTERNS, Attributes, pattern_color
@@ -152,7 +153,7 @@ def _from_to(before: Attributes, old: list[str], new: list[str]) -> Found | None
     if colors and len(come) == 1 and not is_part:
         slots = [name for name in ("color", "second_color", "other_color") if getattr(before, name) in colors]
         return (replace(before, **dict.fromkeys(slots, come[0])), ()) if slots else None
-    if any(kind in ("pattern", "material", "color") for kind, _ in gone):
+    if any(kind in ("pattern", "patterned", "material", "color") for kind, _ in gone):
         return _looking(before, new if not is_part else [*old, *new])
     return None
 
@@ -201,7 +202,8 @@ def _names(category: str) -> tuple[str, ...]:
 
 def _beside(before: Attributes, words: list[str]) -> Found | None:
     """Read "put it on a table", "add a red chair next to it", "with a duck on top"."""
-    kind = _last_category([word for word in words if word not in _names(before.category)])
+    own = {*_names(before.category), *_parts_meant(before.category, words)}
+    kind = _last_category([word for word in words if word not in own])
     if not kind or kind in (before.category, before.other_category):
         return None
     if before.relation:
@@ -228,6 +230,16 @@ def _beside(before: Attributes, words: list[str]) -> Found | None:
     if expansion.attributes is None or not expansion.attributes.relation:
         return None
     return expansion.attributes, expansion.notes
+
+
+def _parts_meant(category: str, words: list[str]) -> list[str]:
+    """Return the words that mean a part of the thing, though they may name another: "paint the hat", of a snowman."""
+    meanings = lexicon(category)
+    return [
+        word
+        for before, word in pairwise(words)
+        if before in ("the", "its") and meanings.get(word, ("",))[0] in ("main", "second")
+    ]
 
 
 def _counted(words: str) -> str:

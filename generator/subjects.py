@@ -72,6 +72,7 @@ def find_subject(words: list[str]) -> Subject | None:
     It is the first thing named, "a house with a tree" is a house; and where two known things stand to each other as
     the model knows it, both.
     """
+    words = _without_of(words)
     noun = _find_noun(words)
     if noun is None or not noun.category:
         return noun and Subject(noun.thing(words))
@@ -84,6 +85,17 @@ def find_subject(words: list[str]) -> Subject | None:
                 break
     words, count, note = _without_number(words, noun)
     return Subject(noun.thing(words), count, notes=(note,) if note else ())
+
+
+def _without_of(words: list[str]) -> list[str]:
+    """Return the words with what is known by the shorter name called so: "a stack of gold coins", a gold coin stack."""
+    nouns = category_nouns()
+    for i in range(len(words) - 2):
+        for j in range(i + 2, min(i + 5, len(words))):
+            category = nouns.get(words[j], ("",))[0]
+            if words[i + 1] == "of" and category and f"{category} {words[i]}" in nouns:
+                return [*words[:i], *words[i + 2 : j], category, words[i], *words[j + 1 :]]
+    return words
 
 
 def _find_pair(words: list[str], start: int, end: int, relation: str, is_swapped: bool) -> Subject | None:

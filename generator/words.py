@@ -157,7 +157,9 @@ def _colored_pattern(attributes: Attributes, rng: np.random.Generator | None) ->
 
 # Singular and plural
 
-MASS_NOUNS = frozenset(("fur", "icing", "wax", "dough", "trim", "foliage", "hair", "wool"))
+MASS_NOUNS = frozenset(("fur", "icing", "wax", "dough", "trim", "foliage", "hair", "wool")) | frozenset(
+    ("skin", "moss", "felt", "cheese", "bone")
+)
 IRREGULAR = (
     {"leaf": "leaves", "knife": "knives", "shelf": "shelves", "wolf": "wolves", "scarf": "scarves"}
     | {"goose": "geese", "foot": "feet", "tooth": "teeth", "mouse": "mice", "cactus": "cacti"}

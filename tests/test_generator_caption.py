@@ -181,6 +181,20 @@ def test_a_noun_with_a_style_makes_it(noun):
     assert attributes.style == (style or CATEGORIES[category].styles[0])
 
 
+@pytest.mark.parametrize(
+    ("prompt", "style", "color"),
+    [
+        ("a slice of pizza", "triangular", "yellow"),
+        ("a stack of red coins", "stacked", "red"),
+        ("pile of mossy grey rocks", "stacked", "grey"),
+        ("two bunches of bananas", "bunched", "yellow"),
+    ],
+)
+def test_a_part_of_things_is_read_as_its_name(prompt, style, color):
+    attributes = expand(prompt).attributes
+    assert (attributes.style, attributes.color) == (style, color)
+
+
 def test_a_said_style_beats_that_of_the_noun():
     assert expand("a rubber goose").attributes.style == "rubber"
 
@@ -252,18 +266,18 @@ def test_a_note_says_what_was_not_taken(prompt):
 FREE = {  # prompt: the caption, and the noun that is not of the vocabulary
     "A thin, brown Wooden arrow with a grey metal tip!": ("a thin, brown wooden arrow with a grey metal tip", "arrow"),
     "  a dragon  ": ("a dragon", "dragon"),
-    "a red pizza with green stripes": ("a red pizza with green stripes", "pizza"),
+    "a red lasagne with green stripes": ("a red lasagne with green stripes", "lasagne"),
     "a dragon on a chest": ("a dragon on a chest", "dragon"),
     "a dragon next to a table": ("a dragon next to a table", "dragon"),
     "a checkered flag on a boat": ("a checkered flag on a boat", "flag"),
     "a statue of a cat": ("a statue of a cat", "statue"),
     "mug rack": ("mug rack", "rack"),
-    "a yelow book": ("a yellow book", "book"),
+    "a yelow ladder": ("a yellow ladder", "ladder"),
     "a gramophone": ("a gramophone", "gramophone"),
     "a monkey, big and red": ("a monkey, big and red", "monkey"),
-    "the book": ("the book", "book"),
+    "the ladder": ("the ladder", "ladder"),
     "a ladder with seven rungs": ("a ladder with seven rungs", "ladder"),
-    "yellow banana": ("yellow banana", "banana"),
+    "yellow mango": ("yellow mango", "mango"),
     "a grey dome": ("a grey dome", "dome"),
 }
 

@@ -100,7 +100,7 @@ def test_of_two_things_the_one_that_is_named_changes():
     [
         ("make it flurbish", "is not understood. Say"),
         ("bigger please", "is not understood. Say"),
-        ("add a hat", "is not understood. Say"),
+        ("add a wheel", "is not understood. Say"),
         ("without the handle", "makes no mug without its handle"),
         ("make the wings blue", "knows no 'wings' of a mug. Body and handle take colours"),
         ("make the handel green", "the nearest word it knows is 'handle'"),

@@ -254,6 +254,6 @@ CATEGORIES: dict[str, Category] = {
         second="fins",
         styles=("slender", "retro", "booster"),
         natural=("white", "red"),
-        synonyms=("spaceship", "spacecraft", "missile"),
+        synonyms=("missile",),
     ),
 }
