@@ -46,6 +46,7 @@ from .train_dit import (
     Feed,
     LatentClips,
     Mixture,
+    Rota,
     describe,
     dit_loss,
     draw_batches,
@@ -255,6 +256,8 @@ class Trainer:
         names = ["half", "dit"]
         num_sizes = len(self.formats) - len(c.formats)
         num_cells = self.formats[num_sizes - 1].num_cells  # of a clip of the full size
+        learnt = self.formats[:1] if c.half_share > 0 else []  # what half_phase saw is forgotten
+        learnt = [str(form) for form in learnt + (self.formats[num_sizes:] if c.format_share > 0 else [])]
         parts = zip(*(each[-len(phases) :] for each in (names, clocks, clips[:num_sizes])))
         for number, (name, clock, data) in enumerate(parts):
             is_last = number == len(phases) - 1
@@ -264,42 +267,28 @@ class Trainer:
             if state is not None and state["phase"] == number:
                 clock.resume({**state, "minutes": clock.minutes, "step": clock.step}, optimizers)
             size = data.z.shape[-1] * SPACE
-            feed = Feed(data, clock.phase.batch)
-            halves = Feed(clips[0], c.half_phase.batch) if is_last and c.half_share > 0 else feed
-            others = [
-                Feed(cut, batch_of(c, form))
-                for form, cut in zip(self.formats[num_sizes:], clips[num_sizes:])
-                if is_last and c.format_share > 0
-            ]
+            rota = Rota(Feed(data, clock.phase.batch))
+            if is_last:
+                rota.half, rota.half_share = Feed(clips[0], c.half_phase.batch), c.half_share
+                cuts = zip(self.formats[num_sizes:], clips[num_sizes:])
+                rota.others, rota.other_share = [Feed(cut, batch_of(c, form)) for form, cut in cuts], c.format_share
 
-            def save(number=number, optimizers=optimizers, size=size, others=others) -> None:
+            def save(number=number, optimizers=optimizers, size=size) -> None:
                 kept = {"dit": dit.state_dict(), "ema": ema.state_dict(), "phase": number}
                 kept["optimizers"] = [o.state_dict() for o in optimizers]
                 kept["minutes"] = [clock.minutes for clock in clocks]
                 kept["step"] = [clock.step for clock in clocks]
                 _save_state(path, kept)
                 steps = sum(clock.step for clock in clocks)
-                learnt = [
-                    *(self.formats[:1] if c.half_share > 0 else []),
-                    *(self.formats[num_sizes:] if others else []),
-                ]
-                settings = {
-                    "num_frames": c.num_frames,
-                    "size": c.size,
-                    "steps": steps,
-                }  # half_phase's size is forgotten
-                save_model(weights, vae, ema, settings | {"formats": [str(form) for form in learnt]})
+                settings = {"num_frames": c.num_frames, "size": c.size, "steps": steps, "formats": learnt}
+                save_model(weights, vae, ema, settings)
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 
             weight = torch.zeros((), device=self.device)
 
-            def draw(clock=clock, feed=feed, halves=halves, others=others, weight=weight) -> dict[str, Tensor]:
+            def draw(clock=clock, rota=rota, weight=weight) -> dict[str, Tensor]:
                 weight.fill_(ema_weight(sum(clock.step for clock in clocks), c.ema))
-                if others and is_turn(clock.step, c.format_share):
-                    chosen = others[int(clock.step * c.format_share) % len(others)]
-                else:
-                    chosen = halves if is_turn(clock.step, c.half_share) else feed
-                return chosen.draw(read).tensors()
+                return rota.feed(clock.step).draw(read).tensors()
 
             def loss(**tensors: Tensor) -> Tensor:
                 batch = Batch(**tensors)
@@ -407,11 +396,6 @@ class Trainer:
             draw_scene(sample_attributes(rng, held_out=True), sample_orbit(rng), rng, rng) for _ in range(num)
         ]
         return to_model(self.source.render(drawn), self.device)
-
-
-def is_turn(step: int, share: float) -> bool:
-    """Tell whether it is the turn of something that has a share of the steps."""
-    return (step * share) % 1 < share
 
 
 def _workers(config: TrainConfig) -> Workers:

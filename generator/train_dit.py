@@ -166,6 +166,27 @@ class Feed:
         return self.ready.pop()
 
 
+@dataclass
+class Rota:
+    """Which clips a step sees: of the full size, at half of it, or in the other formats one after the other."""
+
+    full: Feed
+    half: Feed | None = None
+    half_share: float = 0.0
+    others: list[Feed] = field(default_factory=list)
+    other_share: float = 0.0
+
+    def feed(self, step: int) -> Feed:
+        """Return whose turn it is."""
+        if self.others and _is_turn(step, self.other_share):
+            return self.others[int(step * self.other_share) % len(self.others)]
+        return self.half if self.half and _is_turn(step, self.half_share) else self.full
+
+
+def _is_turn(step: int, share: float) -> bool:
+    return (step * share) % 1 < share
+
+
 def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
     """Mean squared error of the velocity eps - z at random times (rectified flow)."""
     t = sample_times(noise_like(batch.z[:, 0, 0, 0, 0], generator), time_shift)
