@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generator.config import EditConfig
+from generator.config import EditConfig, GenerateConfig
 from generator.data import Orbit, make_clip
 from generator.edit import flow_edit, merged, recolored
 from generator.flow import schedule
@@ -173,7 +173,7 @@ def instruction(pair: Pair, steps: int) -> Tensor:
     told = replace(condition([words]), reference=z, given=torch.ones(1, z.shape[1], dtype=torch.bool))
     noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
     dit = load_networks("orbit-s")[1]
-    return decoded(sample_latents(dit, noise, told, Guide(GUIDANCE, 0.1, 0.95), steps, 1.5))
+    return decoded(sample_latents(dit, noise, told, Guide.of(GenerateConfig()), steps, 1.5))
 
 
 def guided(told, scale: float = GUIDANCE) -> Callable[[Tensor, float], Tensor]:

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from generator.judge import (
+    JUDGED_SEED,
     SIZE,
-    Sampler,
     accuracy,
     draw_example,
     generate_views,
@@ -37,8 +37,6 @@ from generator.text import load_text_encoder
 from generator.weights import load_model
 from generator.words import long_caption
 
-JUDGED_SEED = 1001  # of the scenes that judge.score asks for
-
 
 def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
     """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
@@ -46,9 +44,7 @@ def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: 
     captions = [long_caption(draw_example(JUDGED_SEED, i, True)[0]) for i in range(num)]
     encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"])
     with autocast(device, True):
-        views = generate_views(
-            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, sampler=Sampler(batch=batch)
-        )
+        views = generate_views(vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, batch=batch)
     small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
     np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())
     print(f"{num} prompts at {SIZE} px: {out}", flush=True)

@@ -8,7 +8,6 @@ T2I-CompBench (arXiv:2307.06350) with a judge trained on the very attributes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -42,6 +41,7 @@ from .vae import SPACE, TIME, VideoAutoencoder
 from .words import long_caption
 
 SIZE, NUM_VIEWS = 96, 4  # the judge sees four frames, a quarter turn apart
+JUDGED_SEED = 1001  # of the scenes that models are judged by
 STYLES = sorted({style for category in CATEGORIES.values() for style in category.styles})
 VALUES: dict[str, tuple[str, ...]] = {
     "category": tuple(CATEGORIES),
@@ -235,20 +235,6 @@ def accuracy(named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, f
     return shares
 
 
-SHIPPED = GenerateConfig()
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """How the model is asked while it is judged."""
-
-    steps: int = SHIPPED.steps
-    guidance: float = SHIPPED.guidance
-    shift: float = SHIPPED.shift
-    rescale: float = SHIPPED.guidance_rescale
-    batch: int = 16
-
-
 @torch.no_grad()
 def generate_views(
     vae: VideoAutoencoder,
@@ -258,22 +244,24 @@ def generate_views(
     num_frames: int,
     size: int,
     seed: int,
-    sampler: Sampler = Sampler(),
+    config: GenerateConfig | None = None,
+    batch: int = 16,
 ) -> UInt8[Tensor, "n 4 3 h w"]:
-    """Generate a clip for each caption, and return a quarter of a turn's views of them."""
+    """Generate a clip for each caption, by default as users get it; return views of them, a quarter of a turn apart."""
+    config = config or GenerateConfig()
     generator = torch.Generator().manual_seed(seed)
     views = []
     orbit = sample_orbit(np.random.default_rng(seed))
-    for part in (captions[i : i + sampler.batch] for i in range(0, len(captions), sampler.batch)):
+    for part in (captions[i : i + batch] for i in range(0, len(captions), batch)):
         condition = make_condition(part, "", orbit, (num_frames, size, size), dit.config.patch, encoder)
         shape = (len(part), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
         z = sample_latents(
             dit,
             torch.randn(shape, generator=generator).to(condition.text),
             condition,
-            Guide(sampler.guidance, SHIPPED.guidance_from, SHIPPED.guidance_to, sampler.rescale),
-            sampler.steps,
-            sampler.shift,
+            Guide.of(config),
+            config.steps,
+            config.shift,
         )
         quarters = torch.arange(NUM_VIEWS) * num_frames // NUM_VIEWS
         decoded = vae.decode(z)[:, quarters, :3].clamp(0, 1)
@@ -289,18 +277,16 @@ def score(
     num: int,
     num_frames: int,
     size: int,
-    sampler: Sampler = Sampler(),
-    seed: int = 1,
     workers: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Return accuracies by attribute: the model on seen and on held-out pairs, and the judge's ceiling on renders."""
     scores = {}
     for name, held_out in (("seen", False), ("held_out", True)):
         device = next(judge.parameters()).device
-        real, attributes = render_examples(num, seed + 1000, held_out, device, workers)
+        real, attributes = render_examples(num, JUDGED_SEED, held_out, device, workers)
         wanted = {name: value.to(device) for name, value in labels(attributes).items()}
         captions = [long_caption(a) for a in attributes]
-        views = generate_views(vae, dit, encoder, captions, num_frames, size, seed, sampler)
+        views = generate_views(vae, dit, encoder, captions, num_frames, size, seed=1)
         scores[name] = accuracy(judge_views(judge, views.to(device)), wanted)
         scores[f"{name}_ceiling"] = accuracy(judge_views(judge, real), wanted)
     return scores

@@ -42,6 +42,11 @@ class Guide:
     rescale: float = 0.0
     """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
 
+    @staticmethod
+    def of(config: GenerateConfig) -> Guide:
+        """Return what the settings of a clip say."""
+        return Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
+
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
 
@@ -151,7 +156,6 @@ def _sampled(
     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
     size = (config.num_frames, config.height, config.width)
     condition = make_condition([caption], config.negative_prompt, orbit, size, dit.config.patch, load_text_encoder())
-    guide = Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
     with torch.inference_mode():
         if picture is not None:
             condition = _with_picture(condition, vae, dit, picture, shape)
@@ -160,7 +164,7 @@ def _sampled(
         if begun is not None:
             start = begun[1]
             noise = start * noise + (1 - start) * vae.encode(from_clip(begun[0], orbit)[None], orbit.is_closed)
-        z = sample_latents(dit, noise, condition, guide, config.steps, config.shift, progress, stays, start)
+        z = sample_latents(dit, noise, condition, Guide.of(config), config.steps, config.shift, progress, stays, start)
         return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
 
 

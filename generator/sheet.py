@@ -8,6 +8,7 @@ import torch
 from einops import rearrange
 from PIL import Image
 
+from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
 from .sample import Guide, make_condition, sample_latents
@@ -22,10 +23,10 @@ CAPTIONS = [
     "A 3D model of a round vase, glossy. The body is blue with white polka dots. The rim is orange.",
     "A 3D model of a boxy robot, metallic. The body is plain grey. The limbs are red.",
     "A 3D model of a sitting cat, matte. The fur is plain orange. The paws are white.",
+    "A 3D model of an armoured person, matte. The clothes are plain grey. The hat is blue.",
     "a treasure chest",
 ]
 SHOWN_FRAMES = 8
-STEPS, GUIDANCE = 20, 4.0
 
 
 @torch.no_grad()
@@ -36,7 +37,8 @@ def write_sheet(
     shape = (len(CAPTIONS), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
     condition = make_condition(CAPTIONS, "", Orbit(15.0, 40.0), (num_frames, size, size), dit.config.patch, encoder)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(condition.text)
-    z = sample_latents(dit, noise, condition, Guide(GUIDANCE, 0.1, 0.95), STEPS, 1.5)
+    config = GenerateConfig()
+    z = sample_latents(dit, noise, condition, Guide.of(config), config.steps, config.shift)
     frames = vae.decode(z)[:, :: max(num_frames // SHOWN_FRAMES, 1), :3].clamp(0, 1).cpu()
     sheet = rearrange(frames, "b f c h w -> (b h) (f w) c")
     Image.fromarray((sheet * 255).round().to(torch.uint8).numpy()).save(path)

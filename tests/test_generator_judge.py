@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from generator.config import GenerateConfig
 from generator.grammar import CATEGORIES, Attributes, is_held_out
 from generator.judge import (
     NUM_VIEWS,
     SIZE,
     VALUES,
     Judge,
-    Sampler,
     accuracy,
     generate_views,
     judge_views,
@@ -118,8 +118,9 @@ def test_views_of_a_model_are_a_quarter_turn_apart(num_frames):
     vae, dit, size = tiny_vae(), tiny_dit(), 32
 
     def views() -> torch.Tensor:
-        sampler = Sampler(steps=1, batch=2)
-        return generate_views(vae, dit, load_text_encoder(), ["a red mug"] * 3, num_frames, size, 0, sampler)
+        return generate_views(
+            vae, dit, load_text_encoder(), ["a red mug"] * 3, num_frames, size, 0, GenerateConfig(steps=1), batch=2
+        )
 
     assert views().shape == (3, NUM_VIEWS, 3, size, size)
     assert torch.equal(views(), views())
