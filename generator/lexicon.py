@@ -180,6 +180,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "camp fire": ("campfire", ""),
     "cairn": ("rock", "stacked"),
     "rock pile": ("rock", "stacked"),
+    "stone pile": ("rock", "stacked"),
     "pebble": ("rock", "round"),
     "park bench": ("bench", "backed"),
     "garden bench": ("bench", "backed"),
@@ -222,7 +223,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "bulldozer": ("digger", "bladed"),
     "wheel loader": ("digger", "wheeled"),
 }
-COLOR_NOUNS = {"rose": ("flower", "tulip")}  # colours before a noun; things where there is none
+COLOR_NOUNS = {
+    "rose": ("flower", "tulip"),
+    "stone": ("rock", "round"),
+}  # colours before a noun; things where there is none
 
 # Other words for the two parts of a category that take a colour, as the shapes are built.
 PART_WORDS: dict[str, tuple[str, str]] = {
@@ -349,18 +353,18 @@ PATTERN_ADJECTIVES: dict[str, str] = {
 }
 # Words that are read as others; the user is told.
 READ_AS: dict[str, str] = {
-    **dict.fromkeys(("maroon", "burgundy", "ruby", "cherry", "vermilion"), "red"),
+    **dict.fromkeys(("maroon", "burgundy", "ruby", "cherry", "vermilion", "brick"), "red"),
     **dict.fromkeys(("cobalt", "sapphire", "indigo", "denim"), "blue"),
     **dict.fromkeys(("olive", "mint", "jade"), "green"),
     **dict.fromkeys(("gold", "mustard", "blonde"), "yellow"),
     **dict.fromkeys(("copper", "peach", "apricot", "terracotta", "ginger"), "orange"),
     **dict.fromkeys(("lavender", "lilac", "plum", "mauve"), "purple"),
     **dict.fromkeys(("fuchsia", "salmon", "coral", "strawberry"), "pink"),
-    **dict.fromkeys(("pearly", "snowy"), "white"),
-    **dict.fromkeys(("charcoal", "anthracite"), "grey"),
-    **dict.fromkeys(("bronze", "chocolate", "caramel", "mahogany", "wood", "oaken"), "brown"),
+    **dict.fromkeys(("pearly", "snowy", "marble"), "white"),
+    **dict.fromkeys(("charcoal", "anthracite", "stone", "concrete"), "grey"),
+    **dict.fromkeys(("bronze", "chocolate", "caramel", "mahogany", "wood", "oaken", "leather", "rusty"), "brown"),
     **dict.fromkeys(("aqua", "aquamarine"), "teal"),
-    **dict.fromkeys(("cream", "creme", "vanilla", "sand", "khaki", "ecru"), "beige"),
+    **dict.fromkeys(("cream", "creme", "vanilla", "sand", "khaki", "ecru", "straw"), "beige"),
     **dict.fromkeys(("chartreuse",), "lime"),
     **dict.fromkeys(("steel", "iron", "aluminium", "aluminum", "tin"), "metallic"),
     **dict.fromkeys(("polished", "glazed", "lacquered", "porcelain", "plastic", "gleaming"), "glossy"),
@@ -383,7 +387,7 @@ SILENT = (
     "large small little tiny huge giant detailed background camera orbits around orbit turntable view video clip shot "
     "one some something anything thing"
 ).split() + [
-    *("low poly", "high poly", "game ready", "high quality", "white background", "two tone", "two toned"),
+    *("low poly", "high poly", "game ready", "high quality", "white background", "sci fi", "two tone", "two toned"),
     *("well made", "as well"),
 ]
 SENTENCE: dict[str, str] = {
@@ -422,7 +426,7 @@ POSTURES = frozenset("standing sitting seated lying resting perched perching par
 def category_nouns() -> dict[str, tuple[str, str, bool]]:
     """Map nouns to a category, a style ("" where the noun names none), and whether the noun is plural."""
     nouns = {noun: (name, "") for name, category in CATEGORIES.items() for noun in (name, *category.synonyms)} | KINDS
-    plurals = {plural(noun): (*value, True) for noun, value in nouns.items()}
+    plurals = {plural(noun): (*value, True) for noun, value in (nouns | COLOR_NOUNS).items()}
     return plurals | {noun: (*value, False) for noun, value in nouns.items()}
 
 

@@ -428,7 +428,7 @@ CATEGORIES: dict[str, Category] = {
         second="logs",
         styles=("low", "pointed", "stacked"),
         natural=("orange", "brown"),
-        synonyms=("bonfire", "fire"),
+        synonyms=("bonfire",),
     ),
     "rock": Category(
         build=_rock,
@@ -436,7 +436,7 @@ CATEGORIES: dict[str, Category] = {
         second="moss",
         styles=("round", "stacked", "flat"),
         natural=("grey", "green"),
-        synonyms=("boulder", "stone"),
+        synonyms=("boulder",),
     ),
     "bench": Category(
         build=_bench,
