@@ -130,7 +130,7 @@ def test_a_run_of_two_processes_is_written_once_and_goes_on_with_one(root, tmp_p
     vae, dit = (torch.load(run / name, weights_only=True) for name in ("vae.pt", "dit.pt"))
     assert len({tuple(record.items()) for record in records}) == len(records) > 0
     files = {name: sorted(path.name for path in (run / name).iterdir()) for name in ("clips", "latents")}
-    assert files["latents"] == ["0000-16.safetensors", "0001-16.safetensors"]
+    assert files["latents"] == ["0000-4x16x16.safetensors", "0001-4x16x16.safetensors"]
     assert files["clips"] == ["0000.json", "0000.npy", "0001.json", "0001.npy"]
     assert json.loads((run / "tiny.json").read_text())["compute"]["processes"] == 2
 
