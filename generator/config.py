@@ -214,6 +214,10 @@ class TrainConfig:
     """Share of clips that show them, where there is a corpus."""
     edit_pairs_share: float = 0.0
     """Share of the grammar's clips that come in pairs, the second an edit of the first."""
+    focus: tuple[str, ...] = ()
+    """Categories to draw more often, such as those that a model has not seen yet."""
+    focus_share: float = 0.0
+    """Share of the grammar's clips that are drawn from these alone."""
     vae: VaeConfig = field(default_factory=VaeConfig)
     """The autoencoder."""
     dit: DitConfig = field(default_factory=DitConfig)

@@ -76,6 +76,10 @@ class Recipe:
     corpus_share: float = 0.5
     edit_pairs_share: float = 0.0
     """Share of the grammar's pairs of clips in which the second is an edit of the first."""
+    focus: tuple[str, ...] = ()
+    """Categories that are drawn more often."""
+    focus_share: float = 0.0
+    """Share of the grammar's clips that are drawn from these alone."""
     packed: bytes = b""
     """The corpus itself, for workers that cannot read the file."""
 
@@ -104,14 +108,22 @@ def _draw_two(recipe: Recipe, key: tuple[int, int, int]) -> list[tuple[Sample, S
         meshes = [corpus.draw(rng, num_captions=NUM_CAPTIONS) for _ in range(2)]
         return [(Sample(sample_orbit(rng), None, mesh.captions), mesh) for mesh in meshes]
     if rng.random() < recipe.edit_pairs_share:
-        before = sample_attributes(rng)
+        before = _draw_attributes(recipe, rng)
         after, edit = sample_edit(before, rng)
         orbit, dimensions = sample_orbit(rng), int(rng.integers(2**32))
         return [
             draw_scene(before, orbit, np.random.default_rng(dimensions), rng),
             draw_scene(after, orbit, np.random.default_rng(dimensions), rng, edit),
         ]
-    return [draw_scene(sample_attributes(rng), sample_orbit(rng), rng, rng) for _ in range(2)]
+    return [draw_scene(_draw_attributes(recipe, rng), sample_orbit(rng), rng, rng) for _ in range(2)]
+
+
+def _draw_attributes(recipe: Recipe, rng: np.random.Generator) -> Attributes:
+    is_focused = recipe.focus_share > 0 and rng.random() < recipe.focus_share
+    while True:
+        attributes = sample_attributes(rng)
+        if not is_focused or attributes.category in recipe.focus:
+            return attributes
 
 
 def draw_scene(

@@ -32,7 +32,7 @@ from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
 from .dit import OrbitDiT
 from .formats import Format, batch_of, formats_of
-from .grammar import sample_attributes
+from .grammar import CATEGORIES, sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .optimizers import Clock, make_optimizers
 from .precompile import compile_blocks
@@ -90,6 +90,10 @@ def check(config: TrainConfig) -> None:
     if config.resume_from:
         model_path(config.resume_from)
     formats_of(config)
+    unknown = [name for name in config.focus if name not in CATEGORIES]
+    if unknown or (config.focus_share > 0 and not config.focus):
+        wrong = f"There is no category {unknown[0]!r}" if unknown else "focus_share is set, but focus names no category"
+        raise ValueError(f"{wrong}; there are: {', '.join(CATEGORIES)}.")
 
 
 class Trainer:
@@ -123,7 +127,7 @@ class Trainer:
     def render(self) -> None:
         """Start making clips in the background and wait for the first shard."""
         c = self.config
-        recipe = Recipe(c.seed, c.corpus, c.corpus_share, c.edit_pairs_share)
+        recipe = Recipe(c.seed, c.corpus, c.corpus_share, c.edit_pairs_share, tuple(c.focus), c.focus_share)
         if self.device.type == "cuda":
             from .device_clips import DeviceClips
 

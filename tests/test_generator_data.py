@@ -124,3 +124,14 @@ def test_orbits_are_drawn_as_documented():
 def test_an_orbit_sees_the_front_first_and_goes_counter_clockwise():
     c2w = Orbit(0.0, 40.0).c2w(4)
     assert np.allclose(c2w[:, :3, 3] / orbit_radius(40), [[0, -1, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0]])
+
+
+def test_some_kinds_are_drawn_more_often():
+    clips = draw_shard(Recipe(SEED, focus=("fox", "key"), focus_share=0.5, edit_pairs_share=0.5), 0)
+    share = np.mean([sample.attributes.category in ("fox", "key") for sample, _ in clips])
+    assert 0.4 < share < 0.65
+    kinds = {sample.attributes.category for sample, _ in clips}
+    assert {"fox", "key"} < kinds
+    assert len(kinds) > 40
+    assert not any(is_held_out(sample.attributes) for sample, _ in clips)
+    assert draw_shard(Recipe(SEED, focus=("fox",)), 0)[5][0] == draw_shard(RECIPE, 0)[5][0]  # without a share, nothing

@@ -308,3 +308,17 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         with pytest.raises(FileNotFoundError, match=words):
             train(tiny(tmp_path / "run", **change))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"focus": ("fox", "unicorn"), "focus_share": 0.5}, "There is no category 'unicorn'; there are: chair"),
+        ({"focus_share": 0.5}, "focus_share is set, but focus names no category"),
+        ({"formats": ("5x16x16",)}, "frames must be even"),
+    ],
+)
+def test_settings_that_cannot_be_drawn_are_named_before_anything_is_made(tmp_path, changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        train(tiny(tmp_path / "run", **changes), log=lambda line: None)
+    assert not (tmp_path / "run").exists()
