@@ -22,10 +22,12 @@ from .data import Orbit, decode_depth, encode_depth
 from .dit import OrbitDiT
 from .flow import integrate
 from .formats import Format
+from .grammar import CATEGORIES, Attributes
 from .rays import intrinsics, orbit_radius
 from .text import TextEncoder, load_text_encoder
 from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
 from .weights import fingerprint, load_model, model_path, trained_for
+from .words import plural
 
 MOST_CANDIDATES = 64
 MOST_REFINEMENTS = 16
@@ -230,8 +232,8 @@ def check(config: GenerateConfig) -> None:
     model_path(config.model)
 
 
-def unlearnt(config: GenerateConfig) -> list[str]:
-    """Return a sentence for each setting of a clip that lies far from what the model has learnt."""
+def unlearnt(config: GenerateConfig, attributes: Attributes | None = None) -> list[str]:
+    """Return a sentence for each thing and each setting of a clip that lies far from what the model has learnt."""
     learnt, notes = trained_for(model_path(config.model)), []
     formats = [Format.read(text) for text in learnt.get("formats", [])]
     num_frames = learnt.get("num_frames")
@@ -249,6 +251,10 @@ def unlearnt(config: GenerateConfig) -> list[str]:
             f"The model has learnt cameras from {LOWEST} to {HIGHEST} degrees of elevation; from "
             f"{config.elevation_deg:g} the subject may come out badly."
         )
+    asked = [attributes.category, attributes.other_category] if attributes else []
+    new = list(CATEGORIES)[learnt.get("categories", len(CATEGORIES)) :]
+    for category in (name for name in asked if name in new):
+        notes.append(f"The model has hardly seen any {plural(category)} yet: the result may vary.")
     if config.span_deg < 360:
         notes.append(f"The orbit covers {config.span_deg:g} of 360 degrees: no frame shows the other sides.")
     return notes

@@ -285,6 +285,7 @@ class Trainer:
                 _save_state(path, kept)
                 steps = sum(clock.step for clock in clocks)
                 settings = {"num_frames": c.num_frames, "size": c.size, "steps": steps, "formats": learnt}
+                settings["categories"] = len(CATEGORIES)
                 save_model(weights, vae, ema, settings)
                 write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
 

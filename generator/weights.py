@@ -76,8 +76,8 @@ def _sha256(path: Path, _fingerprint: tuple[int, ...]) -> str:
 
 
 def save_model(path: Path, vae: VideoAutoencoder, dit: OrbitDiT, settings: dict[str, Any]) -> None:
-    """Write both networks in bf16. `settings` are to be read back: num_frames, size, steps, and the other formats that
-    were trained on, as formats.Format writes them."""
+    """Write both networks in bf16. `settings` are to be read back: num_frames, size, steps, the other formats that were
+    trained on, as formats.Format writes them, and how many of the grammar's categories, in their order."""
     tensors = {f"vae.{name}": value for name, value in vae.state_dict().items()}
     tensors |= {f"dit.{name}": value for name, value in dit.state_dict().items()}
     tensors = {name: value.to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}

@@ -12,6 +12,7 @@ from generator import device_clips
 from generator import train as trainer_module
 from generator.config import PhaseConfig, TrainConfig
 from generator.data import encode_depth, read_samples
+from generator.grammar import CATEGORIES
 from generator.mesh_tracer import trace_mesh
 from generator.optimizers import Clock, make_optimizers
 from generator.ranks import Ranks
@@ -142,6 +143,7 @@ def test_a_run_leaves_weights_sheet_log_and_card(trained):
     vae, dit, settings = load_model(weights)
     assert (vae.config, dit.config) == (VAE, DIT)
     assert settings["steps"] == sum(torch.load(folder / "dit.pt", weights_only=True)["step"])
+    assert settings["categories"] == len(CATEGORIES)
     assert (folder / "sheets" / f"{settings['steps']:06d}.png").is_file()
     records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert records == first + second

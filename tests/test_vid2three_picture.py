@@ -82,6 +82,13 @@ def test_a_size_that_the_model_has_not_learnt_gets_a_note():
     assert "learnt clips of 64 x 64 and 128 x 128 pixels; those of 128 x 64" in note
 
 
+def test_a_thing_that_the_weights_have_not_seen_gets_a_note():
+    for prompt in ("a red fox", "a cat next to a fox"):
+        assert checked_prompt(prompt, 0, replace(FEW, num_frames=24)).notes == (
+            "The model has hardly seen any foxes yet: the result may vary.",
+        )
+
+
 def test_far_cameras_few_frames_and_parts_of_a_turn_get_notes():
     usual = replace(FEW, num_frames=24)
     for changed, words in (

@@ -74,7 +74,7 @@ def checked_prompt(prompt: str, seed: int, config: GenerateConfig) -> Expansion:
     if config.image:
         load_picture(Path(config.image), config.height, config.width)
     expansion = expand(prompt)
-    return replace(expansion, notes=(*expansion.notes, *unlearnt(config)))
+    return replace(expansion, notes=(*expansion.notes, *unlearnt(config, expansion.attributes)))
 
 
 def check_result(fit_config: FitConfig, nerf: NerfConfig, mesh_config: MeshConfig, export: ExportConfig) -> None:
