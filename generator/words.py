@@ -157,8 +157,8 @@ def _colored_pattern(attributes: Attributes, rng: np.random.Generator | None) ->
 
 # Singular and plural
 
-MASS_NOUNS = frozenset(("fur", "icing", "wax", "dough", "trim", "foliage", "hair", "wool")) | frozenset(
-    ("skin", "moss", "felt", "cheese", "bone")
+MASS_NOUNS = frozenset(
+    ["fur", "icing", "wax", "dough", "trim", "foliage", "hair", "wool", "skin", "moss", "felt", "cheese", "bone"]
 )
 IRREGULAR = (
     {"leaf": "leaves", "knife": "knives", "shelf": "shelves", "wolf": "wolves", "scarf": "scarves"}

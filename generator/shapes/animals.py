@@ -6,7 +6,7 @@ from generator.shapes.form import FORWARD, MAIN, SECOND, Form, Vector
 SIDES = (-1, 1)
 
 
-def _eyes(form: Form, half_gap: float, y: float, z: float, radius: float = 0.085) -> None:
+def eyes(form: Form, half_gap: float, y: float, z: float, radius: float = 0.085) -> None:
     for side in SIDES:
         form.ball("black", (side * half_gap, y, z), radius)
 
@@ -41,7 +41,7 @@ def _dog(form: Form, style: str) -> None:
     form.ellipsoid(SECOND, (0, y - head * 0.98, z - head * 0.3), (head * 0.5, head * 0.66, head * 0.4))
     form.ellipsoid("black", (0, y - head * 1.56, z - head * 0.14), (0.12, 0.1, 0.09))
     form.ellipsoid("pink", (0, y - head * 1.24, z - head * 0.72), (0.11, 0.14, 0.07), turn=(40, 0, 0))
-    _eyes(form, head * 0.46, y - head * 0.76, z + head * 0.26)
+    eyes(form, head * 0.46, y - head * 0.76, z + head * 0.26)
     for side in SIDES:
         ear = (side * head * 1.02, y + 0.04, z - head * 0.02)
         form.ellipsoid(SECOND, ear, (0.12, head * 0.52, head * 0.86), turn=(0, -side * 14, 0))
@@ -99,7 +99,7 @@ def _rabbit(form: Form, style: str) -> None:
             ear = (side * head * 0.62, y + 0.08, z + head * 0.7 + long * 0.9)
             form.ellipsoid(SECOND, ear, (0.17, 0.12, long * 1.1), turn=(-8, side * 14, 0))
     form.ball("pink", (0, y - head * 1.02, z - head * 0.12), 0.075)
-    _eyes(form, head * 0.5, y - head * 0.76, z + head * 0.2)
+    eyes(form, head * 0.5, y - head * 0.76, z + head * 0.2)
 
 
 def _fish(form: Form, style: str) -> None:
@@ -170,7 +170,7 @@ def _penguin(form: Form, style: str) -> None:
         form.ellipsoid(
             "white", (side * head * 0.36, y - head * 0.5, z - head * 0.02), (head * 0.44, head * 0.5, head * 0.52)
         )
-    _eyes(form, head * 0.38, y - head * 0.92, z + head * 0.16, 0.08)
+    eyes(form, head * 0.38, y - head * 0.92, z + head * 0.16, 0.08)
     form.cone("orange", (0, y - head * 1.14, z - head * 0.14), 0.17, 0.13, 0.02, turn=FORWARD)
 
 

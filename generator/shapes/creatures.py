@@ -4,15 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from generator.shapes.animals import SIDES, eyes
 from generator.shapes.category import Category
 from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form, Vector, axis_rotation
-
-SIDES = (-1, 1)
-
-
-def _eyes(form: Form, half_gap: float, y: float, z: float, radius: float = 0.085) -> None:
-    for side in SIDES:
-        form.ball("black", (side * half_gap, y, z), radius)
 
 
 def _spindle(form: Form, slot: str, start: Vector, end: Vector, radius: float, **options) -> None:
@@ -124,7 +118,7 @@ def _bear(form: Form, style: str) -> None:
     form.ellipsoid(MAIN, (0, y, z), (head * 1.06, head * 0.94, head * 0.96), plain=True)
     form.ellipsoid(SECOND, (0, y - head * 0.86, z - head * 0.26), (head * 0.5, head * 0.46, head * 0.38))
     form.ellipsoid("black", (0, y - head * 1.28, z - head * 0.1), (0.11, 0.08, 0.08))
-    _eyes(form, head * 0.44, y - head * 0.8, z + head * 0.24)
+    eyes(form, head * 0.44, y - head * 0.8, z + head * 0.24)
     for side in SIDES:
         form.ball(MAIN, (side * head * 0.8, y + 0.06, z + head * 0.74), head * 0.38, plain=True)
         form.ball(SECOND, (side * head * 0.8, y - 0.06, z + head * 0.74), head * 0.27)
@@ -139,7 +133,7 @@ def _dinosaur(form: Form, style: str) -> None:
             form.cone(MAIN, (0, -0.6, 1.14), 0.36, 0.3, 0.19, 0.04, turn=(34, 0, 0))
             form.rod(MAIN, (0, -0.78, 1.38), (0, -0.92, 1.96), 0.18, plain=True)
             form.ellipsoid(MAIN, (0, -1.08, 2.06), (0.25, 0.36, 0.23), plain=True)
-            _eyes(form, 0.2, -1.16, 2.16, 0.08)
+            eyes(form, 0.2, -1.16, 2.16, 0.08)
             _thorn(form, MAIN, (0, 0.1 + long * 0.8, 0.82), (0, long + 0.9, 0.42), 0.28, plain=False)
             ridge = [(-0.78, 1.94), (-0.66, 1.6), (-0.44, 1.28), (-0.1, 1.16), (0.28, 1.14), (0.64, 0.98), (0.98, 0.8)]
             tips = [(-0.52, 2.1), (-0.38, 1.74), (-0.2, 1.52), (-0.02, 1.48), (0.38, 1.46), (0.82, 1.26), (1.16, 1.04)]
@@ -150,7 +144,7 @@ def _dinosaur(form: Form, style: str) -> None:
             form.rod(MAIN, (0, -0.6, 0.66), (0, -0.96, 0.66), 0.24, plain=True)
             form.ellipsoid(MAIN, (0, -1.12, 0.66), (0.31, 0.38, 0.29), plain=True)
             form.ellipsoid(SECOND, (0, -1.42, 0.56), (0.2, 0.15, 0.13))
-            _eyes(form, 0.2, -1.36, 0.78, 0.09)
+            eyes(form, 0.2, -1.36, 0.78, 0.09)
             _thorn(form, MAIN, (0, long * 0.7, 0.76), (0, long + 0.86, 0.7), 0.3, plain=False)
             for side in SIDES:
                 for y in (long + 0.46, long + 0.7):
@@ -178,7 +172,7 @@ def _dinosaur(form: Form, style: str) -> None:
             form.box(MAIN, (0, -0.76, 1.7), (head * 0.72, 0.34, 0.19), 0.14, plain=True)
             form.box("white", (0, -0.74, 1.5), (head * 0.62, 0.3, 0.08), 0.03)
             form.box(MAIN, (0, -0.68, 1.4), (head * 0.66, 0.34, 0.1), 0.08, turn=(-8, 0, 0), plain=True)
-            _eyes(form, head * 0.66, -0.64, 1.94, 0.1)
+            eyes(form, head * 0.66, -0.64, 1.94, 0.1)
             ridge = [(-0.06, 1.86), (0.16, 1.5), (0.4, 1.18), (0.66, 0.92), (0.98, 0.72)]
             tips = [(0.3, 2.06), (0.52, 1.68), (0.72, 1.36), (0.88, 1.16), (1.16, 0.94)]
     for (root_y, root_z), (tip_y, tip_z) in zip(ridge, tips, strict=True):
@@ -206,7 +200,7 @@ def _elephant(form: Form, style: str) -> None:
     form.rod(MAIN, (0, tail[1] - 0.26, tail[2] + 0.3), tail, 0.08, plain=True)
     form.ball(SECOND, tail, 0.12)
     form.ellipsoid(MAIN, (0, y, z), (head * 0.94, head * 0.94, head), plain=True)
-    _eyes(form, head * 0.5, y - head * 0.76, z + head * 0.24)
+    eyes(form, head * 0.5, y - head * 0.76, z + head * 0.24)
     front = y - head * 0.9
     if style == "baby":
         bends = [
@@ -294,7 +288,7 @@ def _horse(form: Form, style: str) -> None:
     form.rod(MAIN, base, (0, y, z), 0.22)
     form.ellipsoid(MAIN, (0, y - 0.16, z + 0.08), (0.25, 0.3, 0.27), plain=True)
     form.rod(MAIN, (0, y - 0.2, z + 0.06), (0, y - 0.52, z - 0.16), 0.19, plain=True)
-    _eyes(form, 0.2, y - 0.32, z + 0.16, 0.08)
+    eyes(form, 0.2, y - 0.32, z + 0.16, 0.08)
     for side in SIDES:
         form.ball("black", (side * 0.09, y - 0.67, z - 0.16), 0.055)
         _thorn(form, MAIN, (side * 0.14, y - 0.04, z + 0.24), (side * 0.18, y - 0.06, z + 0.56), 0.12)
@@ -331,7 +325,7 @@ def _cow(form: Form, style: str) -> None:
     form.ellipsoid(MAIN, (0, y, z), (0.34, 0.36, 0.36), plain=True)
     form.ellipsoid(SECOND, (0.16, y - 0.12, z + 0.14), (0.2, 0.25, 0.2))
     form.ellipsoid("pink", (0, y - 0.34, z - 0.16), (0.27, 0.24, 0.21))
-    _eyes(form, 0.18, y - 0.33, z + 0.12, 0.08)
+    eyes(form, 0.18, y - 0.33, z + 0.12, 0.08)
     for side in SIDES:
         form.ball("black", (side * 0.11, y - 0.56, z - 0.12), 0.055)
         _thorn(form, "beige", (side * 0.18, y - 0.06, z + 0.26), (side * 0.42, y - 0.1, z + 0.56), 0.12)
@@ -360,7 +354,7 @@ def _bird(form: Form, style: str) -> None:
                 form.ellipsoid("white", (side * 0.26, -body * 0.72, 1.16), (0.26, 0.16, 0.26))
                 _thorn(form, MAIN, (side * 0.34, -0.1, 1.32), (side * 0.5, -0.14, 1.8), 0.2)
             form.ellipsoid(SECOND, (0, 0.6, 0.26), (0.26, 0.12, 0.34), turn=(-40, 0, 0))
-            _eyes(form, 0.24, -body * 0.72 - 0.14, 1.16, 0.12)
+            eyes(form, 0.24, -body * 0.72 - 0.14, 1.16, 0.12)
             form.cone("orange", (0, -body * 0.94, 0.98), 0.14, 0.12, 0.03, 0.02, turn=(120, 0, 0))
             return
         case _:
@@ -376,7 +370,7 @@ def _bird(form: Form, style: str) -> None:
     y, z = at
     form.ball(MAIN, (0, y, z), head, plain=True)
     form.cone("orange", (0, y - head * 1.16, z - head * 0.1), 0.18, 0.14, 0.03, 0.02, turn=FORWARD)
-    _eyes(form, head * 0.56, y - head * 0.74, z + head * 0.26)
+    eyes(form, head * 0.56, y - head * 0.74, z + head * 0.26)
 
 
 CATEGORIES: dict[str, Category] = {
