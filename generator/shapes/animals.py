@@ -1,9 +1,7 @@
 """Dogs, rabbits, fish and penguins. All of them look towards -y."""
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, Form, Vector
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, Form, Vector
 
 
 def eyes(form: Form, half_gap: float, y: float, z: float, radius: float = 0.085) -> None:

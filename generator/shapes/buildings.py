@@ -3,9 +3,7 @@
 from math import atan2, cos, degrees, pi, radians, sin
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, Form
-
-SIDES = (-1, 1)
+from generator.shapes.form import MAIN, SECOND, SIDES, Form
 
 
 def _house(form: Form, style: str) -> None:

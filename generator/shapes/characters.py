@@ -1,9 +1,7 @@
 """Figures with a face. All of them look towards -y and stand on about z = 0."""
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form
 
 
 def _eyes(form: Form, half_gap: float, y: float, z: float, radius: float, color: str = "black", glow=0.0) -> None:

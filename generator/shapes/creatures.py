@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from generator.shapes.animals import SIDES, eyes
+from generator.shapes.animals import eyes
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form, Vector, axis_rotation
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form, Vector, axis_rotation
 
 
 def _spindle(form: Form, slot: str, start: Vector, end: Vector, radius: float, **options) -> None:

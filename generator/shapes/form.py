@@ -9,6 +9,7 @@ from generator.shading import WRAP_BALL, WRAP_FLAT, WRAP_ROUND
 
 MAIN, SECOND = "main", "second"  # slots; any other slot is the name of a fixed colour
 UPRIGHT = (0.0, 0.0, 0.0)
+SIDES = (-1, 1)  # of the plane x = 0: what stands there in pairs
 SIDEWAYS = (0.0, 90.0, 0.0)  # turns a solid's axis to +x
 FORWARD = (90.0, 0.0, 0.0)  # turns a solid's axis to -y, the front
 

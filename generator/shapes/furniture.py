@@ -3,9 +3,7 @@
 from math import cos, pi, radians, sin
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, SIDEWAYS, Form, Vector
-
-SIDES = (-1, 1)
+from generator.shapes.form import MAIN, SECOND, SIDES, SIDEWAYS, Form, Vector
 
 
 def _chair(form: Form, style: str) -> None:

@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form, Vector, axis_rotation, euler_rotation
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form, Vector, axis_rotation, euler_rotation
 
 
 def _circle(number: int, radius: float, start_deg: float = -90.0) -> list[tuple[float, float]]:

@@ -1,9 +1,7 @@
 """What lies about a house: candles, gifts, hammers and guitars."""
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form
 
 
 def _candle(form: Form, style: str) -> None:

@@ -3,9 +3,8 @@
 from math import cos, radians, sin
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form, Vector
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form, Vector
 
-SIDES = (-1, 1)
 OVERHEAD = (0.0, -90.0, 0.0)  # turns an arc's middle to +z and its axis to -x
 
 

@@ -5,9 +5,7 @@ from math import cos, pi, radians, sin
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import MAIN, SECOND, Form, Vector, euler_rotation
-
-SIDES = (-1, 1)
+from generator.shapes.form import MAIN, SECOND, SIDES, Form, Vector, euler_rotation
 
 
 def _tree(form: Form, style: str) -> None:

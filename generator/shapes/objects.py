@@ -3,9 +3,7 @@
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, UPRIGHT, Form, Vector
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, UPRIGHT, Form, Vector
 
 
 def _sword(form: Form, style: str) -> None:

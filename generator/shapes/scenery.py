@@ -3,9 +3,7 @@
 from math import cos, pi, radians, sin, sqrt
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form, Vector
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form, Vector
 
 
 def _around(azimuth: float, radius: float, z: float) -> Vector:

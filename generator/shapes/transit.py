@@ -3,9 +3,7 @@
 from math import cos, radians, sin
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form
 
 
 def _wheels(form: Form, half_track: float, ys: tuple[float, ...], radius: float) -> None:

@@ -3,9 +3,7 @@
 import numpy as np
 
 from generator.shapes.category import Category
-from generator.shapes.form import FORWARD, MAIN, SECOND, SIDEWAYS, Form
-
-SIDES = (-1, 1)
+from generator.shapes.form import FORWARD, MAIN, SECOND, SIDES, SIDEWAYS, Form
 
 
 def _axle(form: Form, half_track: float, y: float, radius: float) -> None:
