@@ -104,6 +104,15 @@ def test_overwrite_keeps_the_stages_whose_inputs_did_not_change(run):
     assert load_run(run.folder).manifest["config"] == {"fit": {"steps": 4}}
 
 
+def test_records_of_exports_stay_while_the_run_is_the_same_and_the_files_are_there(run):
+    run.manifest["exports"] = {"there.stl": {"sha256": "0"}, "gone.stl": {"sha256": "1"}}
+    run.save()
+    (run.folder / "there.stl").touch()
+    assert again(run).manifest["exports"] == {"there.stl": {"sha256": "0"}}
+    other = again(run, arguments={"prompt": "vase"}, overwrite=True)
+    assert "exports" not in other.manifest
+
+
 def test_a_folder_with_other_files_is_refused_and_never_emptied(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ValueError, match="not empty and holds no run"):

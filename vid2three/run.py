@@ -179,6 +179,9 @@ def open_run(folder: Path, arguments: dict[str, Any], facts: dict[str, Any], *, 
                 "Pass --overwrite to replace it, or another folder with -o."
             )
         fresh = {key: old[key] for key in fresh}
+        if before == arguments and "exports" in old:  # else they show what the run was before
+            exports = old["exports"].items()
+            fresh["exports"] = {name: record for name, record in exports if (folder / name).is_file()}
     elif any(path.name != LOCK for path in folder.iterdir()) and not overwrite:
         raise ValueError(f"{folder} is not empty and holds no run. Pass --overwrite, or another folder with -o.")
     run = Run(folder, {"schema": SCHEMA, **arguments, **facts, **fresh})
