@@ -1,6 +1,7 @@
 """Lists for `batch`: what rows mean, and every mistake told with its line before anything runs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from vid2three.batches.jobs import Defaults, Job, jobs_of
 from vid2three.batches.table import Mistakes, load_rows
-from vid2three.config import MakeConfig, ReconstructConfig
-from vid2three.flags import SHORT, long_name, with_flags
+from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig
+from vid2three.flags import SHORT, SHORT_OF_VIDEO_MODEL, long_name, with_flags
 from vid2three.stages import slug
 
 
@@ -153,10 +154,52 @@ def test_whatever_rows_hold_the_answer_is_jobs_or_a_sentence(rows):
         assert not any("/" in name or "\\" in name or name.startswith(".") for name in names)
 
 
-def test_short_flags_lead_to_settings_that_are_there():
-    for name in SHORT:
-        section, key = long_name(name.removeprefix("--")).replace("-", "_").split(".")
-        assert any(hasattr(getattr(config(), section, None), key) for config in (MakeConfig, ReconstructConfig)), name
+@pytest.mark.parametrize(
+    ("short", "walks"),
+    [(SHORT, (MakeConfig, ReconstructConfig)), (SHORT_OF_VIDEO_MODEL, (MakeConfig, VideoMakeConfig))],
+)
+def test_short_flags_lead_to_settings_that_are_there(short, walks):
+    for name in short:
+        section, key = long_name(name.removeprefix("--"), short).replace("-", "_").split(".")
+        assert any(hasattr(getattr(walk(), section, None), key) for walk in walks), name
+
+
+def test_rows_may_name_a_video_model_of_the_users(tmp_path):
+    (tmp_path / "models" / "wan").mkdir(parents=True)
+    rows = [
+        {"prompt": "a mug", "generator": "wan", "model": "models/wan", "image": "mug.png", "generator.steps": 7},
+        {"prompt": "a mug", "generator": "auto", "model": "owner/on-the-hub", "force": True, "input.num-frames": 24},
+        {"prompt": "a mug", "generator": "embedded", "image": "mug.png"},
+        {"prompt": "a mug"},
+    ]
+    by_wan, by_hub, embedded, usual = jobs(write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
+    wanted = by_wan.config.generator
+    assert (by_wan.command, wanted.family, wanted.steps) == ("make", "wan", 7)
+    assert (wanted.model, wanted.image) == (str(tmp_path / "models/wan"), str(tmp_path / "mug.png"))
+    assert (by_hub.config.generator.model, by_hub.config.input.num_frames) == ("owner/on-the-hub", 24)
+    assert by_hub.extra == {"force": True}
+    assert embedded.config.generate.image == str(tmp_path / "mug.png")
+    assert usual.config == MakeConfig() == jobs(write(tmp_path, "b.txt", "a mug"), preset=None)[0].config
+    assert isinstance(jobs(write(tmp_path, "b.txt", "a mug"), generator="ltx")[0].config, VideoMakeConfig)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "a mug", "generator": "vam"}, "There is no generator 'vam'; there are: embedded, auto, wan"),
+        ({"input": "a.mp4", "generator": "wan"}, "'generator' goes with a prompt"),
+        ({"prompt": "a mug", "generator": "wan", "elevation": 20}, "'elevation' is no column or setting of make"),
+        (
+            {"prompt": "a mug", "lora": "a.safetensors"},
+            "'lora' is no column or setting of make: it goes with a video model",
+        ),
+        ({"prompt": "a mug", "generator": "wan", "masks": "m"}, "'masks' goes with an input"),
+        ({"prompt": "a mug", "force": True}, "'force' goes with cameras that are estimated"),
+    ],
+)
+def test_what_does_not_go_with_a_generator_is_told(tmp_path, row, said):
+    with pytest.raises(Mistakes, match=re.escape(said)):
+        jobs(write(tmp_path, "a.jsonl", json.dumps(row)))
 
 
 def test_text_is_read_as_what_the_setting_holds():

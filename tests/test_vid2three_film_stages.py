@@ -14,23 +14,29 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 import pipeline_parts
 from recon.poses.types import PoseEstimate
 from recon.views import composited
 from subjects import mug, orbit_views
-from vid2three import film_stages, footage_stages, pipeline
+from vid2three import film_stages, footage_stages, pipeline, stages
+from vid2three.batches.check import check_jobs, fingerprint
+from vid2three.batches.jobs import Defaults, jobs_of
+from vid2three.batches.table import Mistakes, load_rows
+from vid2three.batches.tasks import carry_out
 from vid2three.cli import main
 from vid2three.config import VideoMakeConfig, overlay
 from vid2three.editing import edit
 from vid2three.info import info
 from vid2three.remake import remake
 from vid2three.report import command
-from vid2three.run import load_run, sha256
+from vid2three.run import load_run, no_progress, sha256
 from vid2three.video import load_video
 
 NUM, SIZE = 24, (112, 128)
+FILES = ("orbit.mp4", "mesh.glb", "splats.ply", "report.html")
 SMALL = {
     "input": {"num_frames": NUM},
     "fit": {"num_splats": 1500, "iterations": 150, "sh_degree": 0},
@@ -133,6 +139,25 @@ def test_a_video_model_makes_an_asset_that_says_so(wan, decoded, known_cameras, 
     pipeline.make("a striped mug", made.folder, config_of(wan), seed=4, progress=lambda *event: again.append(event))
     assert len(decoded.latents) == 1
     assert [stage for stage, _, _, facts in again if "seconds" in facts] == []
+
+
+@pytest.mark.slow
+def test_a_row_of_a_batch_is_made_as_the_command_makes_it(wan, decoded, known_cameras, tmp_path):
+    settings = {**SMALL, "generator": {**asdict(config_of(wan).generator), "model": "tiny-wan"}}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    rows = [{"prompt": "a striped mug", "seed": 4, "name": "row"}, {"prompt": "a mug", "generator.model": "no/where"}]
+    defaults = Defaults(preset=None, config=tmp_path / "tiny.yaml", generator="wan")
+    good, bad = jobs_of(*load_rows(rows), wan.parent, defaults, stages.slug)
+    assert good.config == config_of(wan, family="wan")
+    with pytest.raises(Mistakes, match=r"Row 2: .*no/where"):
+        check_jobs([good, bad], "the rows", tmp_path, lambda done: None)
+    assert carry_out(good.task(), tmp_path / "row", no_progress) == {"state": "done"}
+    made = pipeline.make("a striped mug", tmp_path / "made", good.config, seed=4)
+    assert {name: sha256(made.path(name)) for name in FILES} == {
+        name: sha256(tmp_path / "row" / name) for name in FILES
+    }
+    mark = fingerprint(good)
+    assert mark == fingerprint(good) != fingerprint(replace(good, seed=5))
 
 
 def test_the_command_in_the_report_is_the_one_that_made_it(wan, tmp_path):

@@ -28,9 +28,8 @@ vid2three.check_siblings()  # before the next lines import a stranger of the sam
 from generator.config import GenerateConfig, VideoModelConfig  # noqa: E402
 from vid2three import commands  # noqa: E402
 from vid2three.config import MakeConfig, VideoMakeConfig, load_config  # noqa: E402
-from vid2three.flags import SHORT  # noqa: E402
+from vid2three.flags import OF_VIDEO_MODEL, SHORT, SHORT_OF_VIDEO_MODEL  # noqa: E402
 
-OF_VIDEO_MODEL = ("--model", "--lora", "--image", "--captioner")  # short of --generator.model and so on
 COMMANDS: dict[str, Any] = {
     "make": commands.Make,
     "generate": commands.Generate,
@@ -134,10 +133,8 @@ def _of_video_model(word: str, name: str) -> str:
     flag, equals, value = word.partition("=")
     if name == "generate":
         flag = "--family" if flag == "--generator" else flag.replace("--generator.", "--", 1)
-    elif flag == "--generator":
-        flag = "--generator.family"
-    elif flag in OF_VIDEO_MODEL:
-        flag = f"--generator.{flag.removeprefix('--')}"
+    elif flag in ("--generator", *OF_VIDEO_MODEL):
+        flag = SHORT_OF_VIDEO_MODEL[flag]
     return flag + equals + value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from vid2three.config import Config, overlay
+from vid2three.config import Config, VideoMakeConfig, overlay
 
 SHORT = {  # what is asked for most, without the part of the walk that it belongs to
     "--image": "--generate.image",
@@ -24,6 +24,12 @@ SHORT = {  # what is asked for most, without the part of the walk that it belong
     "--num-frames": "--input.num-frames",
     "--fov-deg": "--poses.fov-deg",
 }
+OF_VIDEO_MODEL = ("--model", "--lora", "--image", "--captioner")
+SHORT_OF_VIDEO_MODEL = {  # the same where a video model of the user's makes the clip
+    **SHORT,
+    "--generator": "--generator.family",
+    **{flag: f"--generator.{flag.removeprefix('--')}" for flag in OF_VIDEO_MODEL},
+}
 WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
 
 
@@ -34,7 +40,7 @@ def with_flags(default: Config, flags: Mapping[str, Any]) -> Config:
     mapping. Raises ValueError as `overlay` does.
     """
     for flag, value in flags.items():
-        path = long_name(flag).replace("-", "_").split(".")
+        path = long_name(flag, short_flags(default)).replace("-", "_").split(".")
         if isinstance(value, str):
             value = _read(value, _hint(default, path))
         for key in reversed(path):
@@ -43,10 +49,15 @@ def with_flags(default: Config, flags: Mapping[str, Any]) -> Config:
     return default
 
 
-def long_name(flag: str) -> str:
+def short_flags(config: Any) -> Mapping[str, str]:
+    """Return the short flags of a walk, and the long ones that they stand for."""
+    return SHORT_OF_VIDEO_MODEL if isinstance(config, VideoMakeConfig) else SHORT
+
+
+def long_name(flag: str, short: Mapping[str, str]) -> str:
     """Return the name of a setting, such as mesh.num-faces, for its short or long flag without the dashes before it."""
     name = flag.replace("_", "-")
-    return SHORT.get(f"--{name}", f"--{name}").removeprefix("--")
+    return short.get(f"--{name}", f"--{name}").removeprefix("--")
 
 
 def _hint(config: Any, path: list[str]) -> Any:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from generator.weights import card
 from vid2three import captions, stages
+from vid2three import film_stages as film
 from vid2three import footage_stages as footage
 from vid2three.batches.jobs import Job
 from vid2three.batches.table import Mistakes
 from vid2three.capture import digest, has_cameras
-from vid2three.config import MakeConfig, check_input
+from vid2three.config import MakeConfig, VideoMakeConfig, check_input
 from vid2three.errors import is_users_mistake, sentence
 from vid2three.formats.transforms import load_transforms
 from vid2three.lock import LOCK
@@ -51,6 +52,11 @@ def check_job(job: Job) -> None:
         stages.checked_prompt(job.what, job.seed, config.generate)
         return
     check_input(config.input)
+    if isinstance(config, VideoMakeConfig):
+        footage.check_matcher(config.poses)
+        film.checked(job.what, job.seed, config.generator)
+        captions.checked(config.generator)
+        return
     source = Path(job.what)
     masks = Path(job.extra["masks"]) if "masks" in job.extra else None
     if not has_cameras(source):
@@ -69,6 +75,9 @@ def fingerprint(job: Job) -> str:
     if isinstance(config, MakeConfig):
         facts.append(card(config.generate.model)["sha256"])
         facts += [sha256(Path(config.generate.image))] if config.generate.image else []
+    elif isinstance(config, VideoMakeConfig):
+        facts.append(film.checked(job.what, job.seed, config.generator).fingerprint)
+        facts += [sha256(Path(config.generator.image))] if config.generator.image else []
     else:
         source = Path(job.what)
         facts.append(digest(source) if has_cameras(source) else footage.digest(source))

@@ -16,7 +16,7 @@ from generator.workers import RayPool, Workers
 from vid2three.batches.jobs import Job
 from vid2three.batches.pool import Event
 from vid2three.batches.tasks import carry_out, limit_threads
-from vid2three.config import MakeConfig
+from vid2three.config import MakeConfig, VideoMakeConfig
 from vid2three.run import MANIFEST, load_run, no_progress, whole_file
 
 MOST_BYTES = 2**29  # of the pictures of one row, and of the files of its run
@@ -90,7 +90,13 @@ def _receive(folder: Path, files: dict[str, bytes]) -> None:
 def _travelling(job: Job) -> list[str]:
     """Return the relative paths that a job reads; absolute ones are on a disk that all share."""
     config = job.config
-    read = [config.generate.image] if isinstance(config, MakeConfig) else [job.what, job.extra.get("masks", "")]
+    if isinstance(config, MakeConfig):
+        read = [config.generate.image]
+    elif isinstance(config, VideoMakeConfig):
+        model = config.generator.model
+        read = [config.generator.image, config.generator.lora, model if Path(model).is_dir() else ""]
+    else:
+        read = [job.what, job.extra.get("masks", "")]
     return [name for name in read if name and not Path(name).is_absolute()]
 
 

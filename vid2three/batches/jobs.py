@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from generator.config import FamilyName
 from vid2three.batches.table import Mistakes, Row
-from vid2three.config import MakeConfig, ReconstructConfig, load_config
+from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, load_config
 from vid2three.errors import sentence
-from vid2three.flags import SHORT, long_name, with_flags
+from vid2three.flags import SHORT_OF_VIDEO_MODEL, long_name, short_flags, with_flags
 
-OWN = ("prompt", "input", "name", "seed", "seeds", "preset", "config", "masks", "force", "nerfstudio-env")
+OWN = ("prompt", "input", "generator", "name", "seed", "seeds", "preset", "config", "masks", "force", "nerfstudio-env")
 MOST_JOBS = 10_000
 MOST_SEEDS = 1000  # of one row
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{k}" for port in ("com", "lpt") for k in range(10))}  # of Windows
@@ -49,6 +50,8 @@ class Defaults:
 
     preset: str | None = "standard"
     config: Path | None = None
+    generator: str = "embedded"
+    """Who makes the clips of prompts: the model that comes along, or a family of video models."""
     seeds: int = 1
     nerfstudio_env: Path | None = None
 
@@ -86,13 +89,16 @@ def _jobs(row: Row, folder: Path, defaults: Defaults, slug: Callable[[str], str]
     preset = _text(values, "preset") if "preset" in values else defaults.preset
     file = folder / _text(values, "config") if "config" in values else defaults.config
     flags = {key: value for key, value in values.items() if key not in OWN}
-    default = MakeConfig() if command == "make" else ReconstructConfig()
+    default = ReconstructConfig()
+    if command == "make":
+        family = _family(values, defaults)
+        default = MakeConfig() if family == "embedded" else VideoMakeConfig()
+        flags |= {} if family == "embedded" else {"generator": family}
+    elif "generator" in values:
+        raise ValueError("'generator' goes with a prompt, not with an input.")
     _check_columns(flags, default)
-    config = with_flags(load_config(default, preset, file), flags)
-    if isinstance(config, MakeConfig) and config.generate.image:
-        image = str(folder / config.generate.image)
-        config = replace(config, generate=replace(config.generate, image=image))
-    extra = _extra(values, command, folder, defaults)
+    config = _from(folder, with_flags(load_config(default, preset, file), flags))
+    extra = _extra(values, config, folder, defaults)
     base = _name(values) if "name" in values else slug(what if command == "make" else _stem(what))
     seeds = _seeds(values, defaults)
     several = "seed" not in values and len(seeds) > 1
@@ -101,33 +107,61 @@ def _jobs(row: Row, folder: Path, defaults: Defaults, slug: Callable[[str], str]
     return [Job(name, row.place, command, what, n, config, preset, extra) for n, name in names.items()]
 
 
+def _family(values: dict[str, Any], defaults: Defaults) -> str:
+    """Return who makes the clip of a row with a prompt."""
+    family = _text(values, "generator") if "generator" in values else defaults.generator
+    known = ("embedded", *get_args(FamilyName))
+    if family not in known:
+        raise ValueError(f"There is no generator {family!r}; there are: {', '.join(known)}.")
+    return family
+
+
+def _from(folder: Path, config: MakeConfig | ReconstructConfig) -> MakeConfig | ReconstructConfig:
+    """Return a config whose files are found from here; those that it names lie relative to the list."""
+    if isinstance(config, MakeConfig):
+        named = config.generate
+        return replace(config, generate=replace(named, image=str(folder / named.image) if named.image else ""))
+    if isinstance(config, VideoMakeConfig):
+        named = config.generator
+        found = {name: str(folder / getattr(named, name)) for name in ("image", "lora") if getattr(named, name)}
+        if (folder / named.model).is_dir():  # else it is a name on the hub
+            found["model"] = str(folder / named.model)
+        return replace(config, generator=replace(named, **found))
+    return config
+
+
 def _check_columns(flags: dict[str, Any], default: MakeConfig | ReconstructConfig) -> None:
-    sections = asdict(default)
+    sections, short = asdict(default), short_flags(default)
     dotted = [f"{key}.{name}" for key, section in sections.items() if isinstance(section, dict) for name in section]
     known = [
         *OWN,
-        *(flag.removeprefix("--") for flag in SHORT),
+        *(flag.removeprefix("--") for flag in short),
         *sections,
         *(name.replace("_", "-") for name in dotted),
     ]
     for name in flags:
-        if long_name(name) not in known or long_name(name).partition(".")[0] not in sections:
+        if (full := long_name(name, short)) not in known or full.partition(".")[0] not in sections:
             inside = [place for place in known if place.endswith(f".{name}")]
             close = inside or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
             guess = f"; did you mean '{close[0]}'?" if close and close[0] != name else "."
-            walk = "make" if isinstance(default, MakeConfig) else "reconstruct"
+            if f"--{name}" in SHORT_OF_VIDEO_MODEL:
+                guess = ": it goes with a video model, which the column 'generator' names."
+            walk = "make" if isinstance(default, (MakeConfig, VideoMakeConfig)) else "reconstruct"
             raise ValueError(f"'{name}' is no column or setting of {walk}{guess}")
 
 
-def _extra(values: dict[str, Any], command: str, folder: Path, defaults: Defaults) -> dict[str, Any]:
+def _extra(
+    values: dict[str, Any], config: MakeConfig | ReconstructConfig, folder: Path, defaults: Defaults
+) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if "nerfstudio-env" in values:
         extra["nerfstudio_env"] = str(folder / _text(values, "nerfstudio-env"))
     elif defaults.nerfstudio_env is not None:
         extra["nerfstudio_env"] = str(defaults.nerfstudio_env)
-    for name in ("masks", "force"):
-        if name in values and command == "make":
-            raise ValueError(f"'{name}' goes with an input, not with a prompt.")
+    if "masks" in values and "prompt" in values:
+        raise ValueError("'masks' goes with an input, not with a prompt.")
+    if "force" in values and isinstance(config, MakeConfig):
+        raise ValueError("'force' goes with cameras that are estimated, not with a prompt of the embedded generator.")
     if "masks" in values:
         extra["masks"] = str(folder / _text(values, "masks"))
     if "force" in values:

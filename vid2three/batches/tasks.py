@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from vid2three.config import MakeConfig, ReconstructConfig, overlay
+from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, overlay
 from vid2three.errors import is_users_mistake, sentence
 from vid2three.run import Progress
 
@@ -39,6 +39,7 @@ def _walk(task: dict[str, Any], output: Path | str, progress: Progress) -> None:
 
     options: dict[str, Any] = {"seed": task["seed"], "overwrite": True, "progress": progress, **task["extra"]}
     if task["command"] == "make":
-        vid2three.make(task["what"], output, overlay(MakeConfig(), task["config"]), **options)
+        default = VideoMakeConfig() if "generator" in task["config"] else MakeConfig()
+        vid2three.make(task["what"], output, overlay(default, task["config"]), **options)
     else:
         vid2three.reconstruct(task["what"], output, overlay(ReconstructConfig(), task["config"]), **options)

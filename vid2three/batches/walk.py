@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from vid2three.batches.jobs import MOST_SEEDS, Defaults, Job, jobs_of
 from vid2three.batches.pool import RETRIES, Event, Pool
 from vid2three.batches.record import RECORD, Entry
 from vid2three.batches.table import Mistakes, load_rows
-from vid2three.config import MakeConfig, load_config
+from vid2three.config import MakeConfig, VideoMakeConfig, load_config
 from vid2three.lock import LOCK, locked
 from vid2three.run import Progress, no_progress
 from vid2three.stages import slug
@@ -46,6 +46,7 @@ def batch(
     *,
     preset: str | None = "standard",
     config: Path | str | None = None,
+    generator: str = "embedded",
     seeds: int = 1,
     nerfstudio_env: Path | str | None = None,
     workers: Workers | None = None,
@@ -56,31 +57,34 @@ def batch(
     """Make an asset of each row of a list, several at a time, each in a run folder of its own inside `output`.
 
     `source` is a .txt (a prompt a line), .csv, .tsv or .jsonl file, or prompts and mappings; docs/batch.md has the
-    columns. `preset`, `config` (a YAML file) and `seeds` (how many, from 0) hold where a row does not say.
-    `workers` says how many processes, or which Ray cluster; as many as the machine bears unless given. `threads` is how
+    columns. `preset`, `config` (a YAML file), `generator` (embedded, or the family of a video model of yours) and
+    `seeds` (how many, from 0) hold where a row does not say. `workers` says how many processes, or which Ray cluster;
+    as many as the machine bears unless given, one where a video model makes clips. `threads` is how
     many each computes with: the files are those of `make` with so many, byte for byte.
 
     All rows are checked first: Mistakes, a ValueError, tells all that is wrong. A row that fails later fails alone, and
     its reason is kept. Called again, what is there and was asked for in the same way is kept, failures are tried again.
     `progress` hears each walk's steps with "asset" and "worker" in `info`, and of each end the stage "batch".
     """
-    workers = workers or Workers(num=default_workers())
-    _check_numbers(workers, threads, retries, seeds)
-    workers.check()
+    usual = workers or Workers(num=default_workers())
+    _check_numbers(usual, threads, retries, seeds)
+    usual.check()
     config = Path(config) if config else None
     load_config(MakeConfig(), preset, config)  # what is wrong with all rows is told once
     folder = Path(output)
     rows, name = load_rows(source)
     base = Path(source).parent if isinstance(source, (Path, str)) else Path(".")
-    defaults = Defaults(preset, config, seeds, Path(nerfstudio_env) if nerfstudio_env else None)
+    defaults = Defaults(preset, config, generator, seeds, Path(nerfstudio_env) if nerfstudio_env else None)
     jobs = jobs_of(rows, name, base, defaults, slug)
     check_jobs(jobs, name, folder, lambda done: progress("check", done, len(jobs), {}))
-    if workers.engine == "ray":
+    if workers is None and any(isinstance(job.config, VideoMakeConfig) for job in jobs):
+        usual = replace(usual, num=1)
+    if usual.engine == "ray":
         _check_carried(jobs, name)
     progress("check", len(jobs), len(jobs), {})
     _check_folder(folder)
     with locked(folder):
-        return _Walk(folder, name, jobs, progress).run(workers, threads, retries)
+        return _Walk(folder, name, jobs, progress).run(usual, threads, retries)
 
 
 class _Walk:
