@@ -177,13 +177,13 @@ def test_a_folder_that_is_no_run_is_told_in_a_sentence_and_leaves_nothing(seen):
 
 def test_the_panel_shows_what_goes_with_the_source_and_how_far_the_work_is(seen):
     drawn = seen[0]["drawn"]
-    assert drawn["PROMPT"] == ["From", "Prompt", "Preset", "Seed", "Height", "Folder", "Make"]
-    assert drawn["PICTURE"][:3] == ["From", "Prompt", "Picture"]
+    assert drawn["PROMPT"] == ["From", "Prompt", "Model", "Preset", "Seed", "Height", "Folder", "Make"]
+    assert drawn["PICTURE"][:4] == ["From", "Prompt", "Picture", "Model"]
     assert drawn["VIDEO"][:2] == ["From", "Video"]
     assert drawn["PHOTOS"][:2] == ["From", "Photos"]
-    assert drawn["busy"][6:9] == ["Waiting, 1 more to come", "Fitting the splats: 2 of 4", "Cancel"]
-    assert " ".join(drawn["busy"][9:]).endswith("or choose a picture of it.")
-    assert all(len(line) <= 46 for line in drawn["busy"][9:])
+    assert drawn["busy"][7:10] == ["Waiting, 1 more to come", "Fitting the splats: 2 of 4", "Cancel"]
+    assert " ".join(drawn["busy"][10:]).endswith("or choose a picture of it.")
+    assert all(len(line) <= 46 for line in drawn["busy"][10:])
     assert drawn["import"][-1] == "Import a Run Folder"
     assert drawn["batch"] == ["Prompts", "Make All"]
     assert drawn["preferences"][:3] == ["Program", "Check", "vid2three answers"]

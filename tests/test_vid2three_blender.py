@@ -80,6 +80,7 @@ def test_the_extension_imports_the_standard_library_numpy_and_blender_alone():
     [
         Order("PROMPT", "a red mug", preset="draft", seed=7, height_m=0.12),
         Order("PICTURE", "-- a robot", path="front.png", threads=2),
+        Order("PICTURE", "a robot", path="front.png", model="models/wan"),
         Order("VIDEO", path="clip.mp4", height_m=12.5),
         Order("PHOTOS", path="photos"),
     ],
@@ -94,7 +95,9 @@ def test_every_order_is_a_command_line_that_vid2three_takes(order, tmp_path):
     assert (command.options.progress, command.options.threads) == ("json", order.threads or None)
     if order.source in ("PROMPT", "PICTURE"):
         assert command.prompt == order.prompt.lstrip("- ")
-        assert (command.settings.generate.image or "") == order.path
+        settings = command.settings.generator if order.model else command.settings.generate
+        assert (settings.image or "") == order.path
+        assert settings.model == (order.model or "orbit-s")
     else:
         assert command.source == Path(order.path)
 
@@ -109,13 +112,15 @@ def test_the_same_order_goes_on_in_its_folder_and_another_gets_one_of_its_own(tm
     picture.write_bytes(b"22")
     others = [commands.run_folder(order, tmp_path), commands.run_folder(Order("PROMPT", "A robot"), tmp_path)]
     others.append(commands.run_folder(Order("PROMPT", "A robot", height_m=0.5), tmp_path))
-    assert len({folder, *others}) == 4
+    others.append(commands.run_folder(Order("PROMPT", "A robot", model="models/wan"), tmp_path))
+    assert len({folder, *others}) == 5
 
 
 def test_orders_that_cannot_be_are_refused_with_the_cure(tmp_path):
     for order, words in [
         (Order("PROMPT", "  "), "Say what to make"),
         (Order("PICTURE", "a robot"), "Choose a picture"),
+        (Order("PROMPT", "a robot", model=str(tmp_path)), "no video model of diffusers; choose another Model"),
         (Order("VIDEO", path=str(tmp_path)), "There is no file"),
         (Order("PHOTOS", path=str(tmp_path / "nowhere")), "There is no folder"),
     ]:

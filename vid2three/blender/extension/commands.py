@@ -16,6 +16,8 @@ class Order:
     prompt: str = ""
     path: str = ""
     """Picture, video or folder of photos, absolute."""
+    model: str = ""
+    """Folder of a video model that makes the clip of a prompt, absolute; empty is the model that comes along."""
     preset: str = "standard"
     seed: int = 0
     height_m: float = 1.0
@@ -27,6 +29,8 @@ def check(order: Order) -> None:
     """Raise ValueError or FileNotFoundError, with the cure, where vid2three cannot even begin."""
     if order.source in ("PROMPT", "PICTURE") and not order.prompt.strip():
         raise ValueError('Say what to make, such as "a red mug with a blue handle".')
+    if order.model and not (Path(order.model) / "model_index.json").is_file():
+        raise FileNotFoundError(f"{order.model} is no video model of diffusers; choose another Model, or none.")
     if order.source == "PROMPT":
         return
     what = {"PICTURE": "a picture", "VIDEO": "a video", "PHOTOS": "a folder of photos"}[order.source]
@@ -47,6 +51,7 @@ def name(order: Order) -> str:
 def run_folder(order: Order, parent: Path) -> Path:
     """Return the run folder of an order: the same for the same order, so that a run that was stopped goes on."""
     facts = [order.source, order.prompt.strip(), order.path, order.preset, order.seed, round(order.height_m, 6)]
+    facts += [order.model] if order.model else []
     if order.path:
         status = Path(order.path).stat()
         facts += [status.st_size, status.st_mtime_ns]
@@ -58,6 +63,7 @@ def command(program: str, order: Order, folder: Path) -> list[str]:
     if order.source in ("PROMPT", "PICTURE"):
         words = [program, "make", order.prompt.strip().lstrip("- ")]  # no flag
         words += ["--image", order.path] if order.source == "PICTURE" else []
+        words += ["--generator", "auto", "--model", order.model] if order.model else []
     else:
         words = [program, "reconstruct", order.path]
     words += ["-o", str(folder), "--preset", order.preset, "--seed", str(order.seed)]

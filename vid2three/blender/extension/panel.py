@@ -25,6 +25,8 @@ class VID2THREE_PT_make(bpy.types.Panel):
             layout.prop(settings, "prompt")
         if settings.source != "PROMPT":
             layout.prop(settings, settings.source.lower())
+        if settings.source in ("PROMPT", "PICTURE"):
+            layout.prop(settings, "model")
         layout.prop(settings, "preset")
         layout.prop(settings, "seed")
         layout.prop(settings, "height_m")

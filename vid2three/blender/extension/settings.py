@@ -56,6 +56,12 @@ class VID2THREE_PG_settings(bpy.types.PropertyGroup, ImportOptions):
     picture: bpy.props.StringProperty(name="Picture", subtype="FILE_PATH", description="Its front, cut out or on plain")
     video: bpy.props.StringProperty(name="Video", subtype="FILE_PATH", description="A video that goes once around")
     photos: bpy.props.StringProperty(name="Photos", subtype="DIR_PATH", description="Photos from all sides")
+    model: bpy.props.StringProperty(
+        name="Model",
+        subtype="DIR_PATH",
+        description="Folder of a video model of your own, in the format of diffusers; the model that comes along "
+        "with vid2three unless given",
+    )
     preset: bpy.props.EnumProperty(
         name="Preset",
         items=[("PREFERENCES", "As in preferences", "The preset of the extension's preferences"), *PRESETS],
@@ -82,6 +88,7 @@ class VID2THREE_PG_settings(bpy.types.PropertyGroup, ImportOptions):
             source=source,
             prompt=self.prompt if prompt is None else prompt,
             path=bpy.path.abspath(path) if path else "",
+            model=bpy.path.abspath(self.model) if self.model and source in ("PROMPT", "PICTURE") else "",
             preset=preset if self.preset == "PREFERENCES" else self.preset,
             seed=self.seed,
             height_m=self.height_m,
