@@ -5,7 +5,7 @@
 
 PARCEL holds the packed models of artists, the text encoder cut to the words that captions use, and the weights to start
 from; of both networks' matrices, 8 bits a number. There it takes numpy, numba, scipy, pyyaml, einops, jaxtyping,
-safetensors and transformers, and no generator/weights but the matcher. OUT gets the weights, the log and sheets of
+safetensors and tokenizers, and no generator/weights but the matcher. OUT gets the weights, the log and sheets of
 pictures; `minutes` of CONFIG decide how long it takes (`total_minutes`). With --views N views.npz shows what the model
 makes of the judge's first N held-out prompts, for judged.py. With --scaling MINUTES the three sizes of scaling.py are
 then trained, too, from the clips of half the size.

@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ from .ranks import join
 from .shard_clips import ShardClips
 from .sheet import write_sheet
 from .stepper import Stepper, autocast
-from .text import load_text_encoder
+from .text import TextEncoder, load_text_encoder
 from .train_dit import (
     Batch,
     Feed,
@@ -96,6 +97,33 @@ def check(config: TrainConfig) -> None:
         raise ValueError(f"{wrong}; there are: {', '.join(CATEGORIES)}.")
 
 
+@dataclass
+class _DitRun:
+    """The transformer, the average of its weights, and how far its phases are."""
+
+    dit: OrbitDiT
+    ema: OrbitDiT
+    clocks: list[Clock]
+    saved: dict | None
+    """The state that it goes on from."""
+
+    @property
+    def steps(self) -> int:
+        """Over all phases."""
+        return sum(clock.step for clock in self.clocks)
+
+    def state(self, phase: int, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
+        """Return what training goes on from."""
+        return {
+            "dit": self.dit.state_dict(),
+            "ema": self.ema.state_dict(),
+            "phase": phase,
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+            "minutes": [clock.minutes for clock in self.clocks],
+            "step": [clock.step for clock in self.clocks],
+        }
+
+
 class Trainer:
     """The phases of `train`, one method each."""
 
@@ -114,6 +142,8 @@ class Trainer:
         self.folder = Path(config.folder)
         self.latents = self.folder / "latents"
         self.formats = formats_of(config)
+        self.num_sizes = len(self.formats) - len(config.formats)
+        self.weights = self.folder / f"{config.name}.safetensors"
         if self.ranks.is_first:
             (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
@@ -228,17 +258,44 @@ class Trainer:
 
     def train_dit(self, vae: VideoAutoencoder, clips: list[LatentClips]) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""
+        run = self._start_dit()
+        encoder = load_text_encoder().to(self.device)
+        if self.config.compile:
+            compile_blocks(run.dit)
+        names = ("half", "dit")[-len(run.clocks) :]
+        for number, (name, clock, rota) in enumerate(zip(names, run.clocks, self._rotas(clips))):
+            is_last = number == len(names) - 1
+            if clock.is_over and not is_last:
+                continue
+            optimizers = make_optimizers(run.dit, clock.phase)
+            if run.saved is not None and run.saved["phase"] == number:
+                clock.resume({**run.saved, "minutes": clock.minutes, "step": clock.step}, optimizers)
+            if is_last and not clock.is_over:
+                self._meet_deadline(clock)
+            stepper, draw = self._dit_steps(run, clock, rota, optimizers, encoder)
+
+            def save(number=number, rota=rota, optimizers=optimizers) -> None:
+                _save_state(self.folder / "dit.pt", run.state(number, optimizers))
+                save_model(self.weights, vae, run.ema, self._settings(run))
+                size = rota.full.clips.z.shape[-1] * SPACE
+                sheet = self.folder / "sheets" / f"{run.steps:06d}.png"
+                write_sheet(sheet, vae, run.ema, encoder, self.config.num_frames, size)
+
+            self._run(name, clock, stepper, draw, save)
+            self._first(save)
+        return self.weights
+
+    def _start_dit(self) -> _DitRun:
+        """Return the transformer as it was left, as the weights to start from have it, or new."""
         c = self.config
         dit, ema = OrbitDiT(c.dit).to(self.device), OrbitDiT(c.dit).to(self.device).eval().requires_grad_(False)
         ema.load_state_dict(dit.state_dict())
-        path, weights = self.folder / "dit.pt", self.folder / f"{c.name}.safetensors"
         phases = [c.half_phase, c.dit_phase] if c.half_phase.minutes > 0 else [c.dit_phase]
-        clocks = [Clock(phase) for phase in phases]
-        state = self._saved(path)
-        if state is not None:
-            dit.load_state_dict(state["dit"])
-            ema.load_state_dict(state["ema"])
-            for clock, minutes, step in zip(clocks, state["minutes"], state["step"]):
+        run = _DitRun(dit, ema, [Clock(phase) for phase in phases], self._saved(self.folder / "dit.pt"))
+        if run.saved is not None:
+            dit.load_state_dict(run.saved["dit"])
+            ema.load_state_dict(run.saved["ema"])
+            for clock, minutes, step in zip(run.clocks, run.saved["minutes"], run.saved["step"]):
                 clock.minutes, clock.step = minutes, step
         elif c.resume_from:
             known = load_model(model_path(c.resume_from))[1].state_dict()
@@ -246,10 +303,25 @@ class Trainer:
             ema.load_state_dict(known)
         for model in (dit, ema):
             self.ranks.align(model)
-        encoder = load_text_encoder().to(self.device)
+        return run
+
+    def _rotas(self, clips: list[LatentClips]) -> list[Rota]:
+        """Return which clips each phase sees; the last one all formats."""
+        c = self.config
+        full = Rota(Feed(clips[self.num_sizes - 1], c.dit_phase.batch))
+        full.half, full.half_share = Feed(clips[0], c.half_phase.batch), c.half_share
+        cuts = zip(self.formats[self.num_sizes :], clips[self.num_sizes :])
+        full.others, full.other_share = [Feed(cut, batch_of(c, form)) for form, cut in cuts], c.format_share
+        return [Rota(Feed(clips[0], c.half_phase.batch)), full] if c.half_phase.minutes > 0 else [full]
+
+    def _dit_steps(
+        self, run: _DitRun, clock: Clock, rota: Rota, optimizers: list[torch.optim.Optimizer], encoder: TextEncoder
+    ) -> tuple[Stepper, Callable[[], dict[str, Tensor]]]:
+        """Return what takes a phase's steps, and what draws the tensors of each."""
+        c = self.config
         mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share)
-        if c.compile:
-            compile_blocks(dit)
+        num_cells = self.formats[self.num_sizes - 1].num_cells  # of a clip of the full size
+        weight = torch.zeros((), device=self.device)
 
         @torch.no_grad()
         def read(clips: LatentClips, batch: int) -> list[Batch]:
@@ -257,59 +329,33 @@ class Trainer:
             with self._autocast():
                 return draw_batches(clips, encoder, steps, batch, mixture, c.dit.patch, self.device, self.generator)
 
-        names = ["half", "dit"]
-        num_sizes = len(self.formats) - len(c.formats)
-        num_cells = self.formats[num_sizes - 1].num_cells  # of a clip of the full size
+        def draw() -> dict[str, Tensor]:
+            weight.fill_(ema_weight(run.steps, c.ema))
+            return rota.feed(clock.step).draw(read).tensors()
+
+        def loss(**tensors: Tensor) -> Tensor:
+            batch = Batch(**tensors)
+            shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
+            return dit_loss(run.dit, batch, self.generator, shift)
+
+        def after_step() -> None:
+            update_ema(run.ema, run.dit, weight)
+
+        return Stepper(loss, run.dit, optimizers, self._graphs(clock.phase), after_step, self.ranks), draw
+
+    def _meet_deadline(self, clock: Clock) -> None:
+        """Give the last phase what the others have left of the minutes in all, where these are set."""
+        if self.config.total_minutes > 0:
+            left = self.config.total_minutes - self.ranks.first_number((time.monotonic() - self.started) / 60)
+            clock.phase = replace(clock.phase, minutes=max(clock.minutes + left, 0.1))
+
+    def _settings(self, run: _DitRun) -> dict[str, Any]:
+        """Return what the header of the weights says about them."""
+        c = self.config
         learnt = self.formats[:1] if c.half_share > 0 else []  # what half_phase saw is forgotten
-        learnt = [str(form) for form in learnt + (self.formats[num_sizes:] if c.format_share > 0 else [])]
-        parts = zip(*(each[-len(phases) :] for each in (names, clocks, clips[:num_sizes])))
-        for number, (name, clock, data) in enumerate(parts):
-            is_last = number == len(phases) - 1
-            if clock.is_over and not is_last:
-                continue
-            optimizers = make_optimizers(dit, clock.phase)
-            if state is not None and state["phase"] == number:
-                clock.resume({**state, "minutes": clock.minutes, "step": clock.step}, optimizers)
-            size = data.z.shape[-1] * SPACE
-            rota = Rota(Feed(data, clock.phase.batch))
-            if is_last:
-                rota.half, rota.half_share = Feed(clips[0], c.half_phase.batch), c.half_share
-                cuts = zip(self.formats[num_sizes:], clips[num_sizes:])
-                rota.others, rota.other_share = [Feed(cut, batch_of(c, form)) for form, cut in cuts], c.format_share
-
-            def save(number=number, optimizers=optimizers, size=size) -> None:
-                kept = {"dit": dit.state_dict(), "ema": ema.state_dict(), "phase": number}
-                kept["optimizers"] = [o.state_dict() for o in optimizers]
-                kept["minutes"] = [clock.minutes for clock in clocks]
-                kept["step"] = [clock.step for clock in clocks]
-                _save_state(path, kept)
-                steps = sum(clock.step for clock in clocks)
-                settings = {"num_frames": c.num_frames, "size": c.size, "steps": steps, "formats": learnt}
-                settings["categories"] = len(CATEGORIES)
-                save_model(weights, vae, ema, settings)
-                write_sheet(self.folder / "sheets" / f"{steps:06d}.png", vae, ema, encoder, c.num_frames, size)
-
-            weight = torch.zeros((), device=self.device)
-
-            def draw(clock=clock, rota=rota, weight=weight) -> dict[str, Tensor]:
-                weight.fill_(ema_weight(sum(clock.step for clock in clocks), c.ema))
-                return rota.feed(clock.step).draw(read).tensors()
-
-            def loss(**tensors: Tensor) -> Tensor:
-                batch = Batch(**tensors)
-                shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
-                return dit_loss(dit, batch, self.generator, shift)
-
-            def after_step(weight=weight) -> None:
-                update_ema(ema, dit, weight)
-
-            if c.total_minutes > 0 and is_last and not clock.is_over:
-                left = c.total_minutes - self.ranks.first_number((time.monotonic() - self.started) / 60)
-                clock.phase = replace(clock.phase, minutes=max(clock.minutes + left, 0.1))
-            stepper = Stepper(loss, dit, optimizers, self._graphs(clock.phase), after_step, self.ranks)
-            self._run(name, clock, stepper, draw, save)
-            self._first(save)
-        return weights
+        learnt = learnt + (self.formats[self.num_sizes :] if c.format_share > 0 else [])
+        known = {"num_frames": c.num_frames, "size": c.size, "steps": run.steps, "formats": list(map(str, learnt))}
+        return {**known, "categories": len(CATEGORIES)}
 
     def judge(self, weights: Path) -> None:
         """Train the judge, unless it is there, score the model, and write its card beside the weights."""

