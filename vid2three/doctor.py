@@ -16,7 +16,19 @@ from typing import Literal
 
 State = Literal["ok", "absent", "broken"]
 LIBRARIES = (
-    *("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers", "scipy", "pycolmap", "xatlas"),
+    *(
+        "torch",
+        "numpy",
+        "numba",
+        "trimesh",
+        "pillow",
+        "av",
+        "tokenizers",
+        "transformers",
+        "scipy",
+        "pycolmap",
+        "xatlas",
+    ),
     *("opencv-python-headless", "safetensors", "einops", "jaxtyping", "pyyaml", "rich", "tyro"),
     "huggingface-hub",
 )
