@@ -16,20 +16,8 @@ from typing import Literal
 
 State = Literal["ok", "absent", "broken"]
 LIBRARIES = (
-    *(
-        "torch",
-        "numpy",
-        "numba",
-        "trimesh",
-        "pillow",
-        "av",
-        "tokenizers",
-        "transformers",
-        "scipy",
-        "pycolmap",
-        "xatlas",
-    ),
-    *("opencv-python-headless", "safetensors", "einops", "jaxtyping", "pyyaml", "rich", "tyro"),
+    *("torch", "numpy", "numba", "trimesh", "pillow", "av", "transformers", "scipy", "pycolmap", "xatlas"),
+    *("opencv-python-headless", "safetensors", "tokenizers", "einops", "jaxtyping", "pyyaml", "rich", "tyro"),
     "huggingface-hub",
 )
 SHOWN = 10  # of them, at most: the others are named where they are missing
