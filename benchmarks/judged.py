@@ -1,7 +1,9 @@
 """What a model makes of held-out prompts, and how much of it a judge names rightly.
 
     python benchmarks/judged.py views MODEL.safetensors views.npz --num 256
-    python benchmarks/judged.py judge views.npz judge.safetensors      # the judge of a training folder
+    python benchmarks/judged.py judge views.npz                        # by judge.safetensors, which lies beside this
+    python benchmarks/judged.py judge views.npz OTHER.safetensors      # by that of a training folder
+    python benchmarks/judged.py judge views.npz --categories 54        # and apart by what the model has learnt
 
 The prompts are those of the trainer's own score; views are kept, so that several models can be held against one judge.
 """
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
+from generator.grammar import CATEGORIES
 from generator.judge import (
     JUDGED_SEED,
     SIZE,
@@ -37,6 +40,8 @@ from generator.text import load_text_encoder
 from generator.weights import load_model
 from generator.words import long_caption
 
+JUDGE = Path(__file__).with_name("judge.safetensors")
+
 
 def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
     """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
@@ -50,26 +55,38 @@ def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: 
     print(f"{num} prompts at {SIZE} px: {out}", flush=True)
 
 
-def judge(views_path: Path, network: Path) -> None:
-    """Print the shares of right answers about views, and about renders of the same scenes."""
+def judge(views_path: Path, network: Path, num_categories: int) -> None:
+    """Print the shares of right answers about views, and about renders of the same scenes; then apart, of scenes of
+    the grammar's first categories alone and of the others."""
     views, known = torch.from_numpy(np.load(views_path)["views"]), load_judge(network)
     real, attributes = render_examples(len(views), JUDGED_SEED, True)
     wanted = labels(attributes)
+    names = list(CATEGORIES)[num_categories:]
+    is_new = torch.tensor([bool({a.category, a.other_category} & set(names)) for a in attributes])
+    parts = {"": torch.ones_like(is_new)}
+    if names:
+        parts |= {f", {num_categories} categories": ~is_new, ", the others": is_new}
     for name, shown in (("model", views), ("ceiling", real)):
-        print(json.dumps({name: accuracy(judge_views(known, shown), wanted)}))
+        named = judge_views(known, shown)
+        for part, kept in parts.items():
+            right = accuracy({k: v[kept] for k, v in named.items()}, {k: v[kept] for k, v in wanted.items()})
+            print(json.dumps({name + part: right, "scenes": int(kept.sum())}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["views", "judge"])
     parser.add_argument("source", type=Path, help="the weights, or the views")
-    parser.add_argument("other", type=Path, help="where the views go, or the judge")
+    parser.add_argument("other", type=Path, nargs="?", default=JUDGE, help="where the views go, or the judge")
     parser.add_argument("--num", type=int, default=256)
+    parser.add_argument("--categories", type=int, default=len(CATEGORIES), help="how many the model has learnt")
     options = parser.parse_args()
+    if options.what == "views" and options.other == JUDGE:
+        parser.error("say where the views go: views.npz")
     if options.what == "views":
         draw_views(options.source, options.other, options.num, torch.device("cpu"), batch=8)
     else:
-        judge(options.source, options.other)
+        judge(options.source, options.other, options.categories)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from generator.config import GenerateConfig
 from generator.grammar import CATEGORIES, Attributes, is_held_out
 from generator.judge import (
+    JUDGED_SEED,
     NUM_VIEWS,
     SIZE,
     VALUES,
@@ -150,3 +151,11 @@ def test_what_only_two_objects_have_is_asked_of_those():
     assert shares["color"] == 1
     single = {name: torch.zeros(4, dtype=torch.long) for name in VALUES}
     assert np.isnan(accuracy(single, single)["relation"])
+
+
+def test_the_judge_of_the_benchmarks_knows_the_grammar_of_now(root):
+    judge = load_judge(root / "benchmarks" / "judge.safetensors")
+    views, attributes = render_examples(24, JUDGED_SEED, True)
+    right = accuracy(judge_views(judge, views), labels(attributes))
+    assert right["category"] >= 0.8
+    assert min(right[name] for name in ("color", "second_color", "pattern")) >= 0.7
