@@ -18,6 +18,10 @@ from torch import Tensor
 from recon.camera import Cameras, project
 from recon.views import Views
 
+from . import numba_threads
+
+numba_threads.start()
+
 MIN_VOTES = 0.5  # a voxel that fewer of the views see is left out
 TOO_FAR = 3.0  # voxels by which a depth map must lie behind a voxel to say that nothing is there,
 FEWEST_SAYING = 3  # and how many maps must say so

@@ -10,6 +10,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from . import numba_threads
+
+numba_threads.start()
+
 STEP = 0.5  # of a voxel, along a ray
 QUANTILE = 0.75  # of the rays' least distances: the least of noisy values is too low, so more than half of them are
 

@@ -22,6 +22,10 @@ from recon import hull
 from recon.camera import Cameras, invert_rigid, resized
 from recon.views import Views
 
+from . import numba_threads
+
+numba_threads.start()
+
 LONGEST = 192  # pixels of the reduced pictures' longer side
 NUM_PLANES = 80  # evenly in 1 / z
 NEAREST, FARTHEST = 0.3, 6.0  # by the distance to the point that all cameras look at

@@ -17,6 +17,10 @@ from scipy.ndimage import distance_transform_edt
 
 from recon.hull import bilinear
 
+from . import numba_threads
+
+numba_threads.start()
+
 FAR = 1e9  # stands for infinity, which fast maths must not meet
 MIN_COSINE = 0.05  # surfaces seen at a flatter angle say nothing
 BACK_REACH = 2.0  # voxels before and behind a surface that tell which side of it is inside

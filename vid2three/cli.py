@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: idle threads that spin starve every other process
-if os.environ.get("OMP_NUM_THREADS", "").isdigit():  # or Numba raises torch's threads to its own number midway
+if os.environ.get("OMP_NUM_THREADS", "").isdigit():  # who limits torch means all of us
     os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 import argparse
