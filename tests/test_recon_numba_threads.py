@@ -41,3 +41,10 @@ def test_canary_without_our_modules_it_would_not(root):
     if layer != "omp":
         pytest.skip(f"Numba's threads are {layer}'s here, not OpenMP's")
     assert threads == "2"
+
+
+def test_every_module_with_parallel_kernels_starts_them_this_way(root):
+    files = [path for package in ("generator", "recon", "vid2three") for path in (root / package).rglob("*.py")]
+    parallel = [path for path in files if "parallel=True" in path.read_text("utf-8")]
+    assert parallel
+    assert [path.name for path in parallel if "numba_threads.start()" not in path.read_text("utf-8")] == []

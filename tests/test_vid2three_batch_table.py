@@ -188,7 +188,8 @@ def test_rows_may_name_a_video_model_of_the_users(tmp_path):
     [
         ({"prompt": "a mug", "generator": "vam"}, "There is no generator 'vam'; there are: embedded, auto, wan"),
         ({"input": "a.mp4", "generator": "wan"}, "'generator' goes with a prompt"),
-        ({"prompt": "a mug", "generator": "wan", "elevation": 20}, "'elevation' is no column or setting of make"),
+        ({"prompt": "a mug", "generator": "wan", "elevation": 20}, "'elevation' is no column or setting of make."),
+        ({"input": "a.mp4", "image": "mug.png"}, "'image' is no column or setting of reconstruct."),
         (
             {"prompt": "a mug", "lora": "a.safetensors"},
             "'lora' is no column or setting of make: it goes with a video model",

@@ -13,7 +13,7 @@ from generator.config import FamilyName
 from vid2three.batches.table import Mistakes, Row
 from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, load_config
 from vid2three.errors import sentence
-from vid2three.flags import SHORT_OF_VIDEO_MODEL, long_name, short_flags, with_flags
+from vid2three.flags import OF_VIDEO_MODEL, long_name, short_flags, with_flags
 
 OWN = ("prompt", "input", "generator", "name", "seed", "seeds", "preset", "config", "masks", "force", "nerfstudio-env")
 MOST_JOBS = 10_000
@@ -144,7 +144,7 @@ def _check_columns(flags: dict[str, Any], default: MakeConfig | ReconstructConfi
             inside = [place for place in known if place.endswith(f".{name}")]
             close = inside or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
             guess = f"; did you mean '{close[0]}'?" if close and close[0] != name else "."
-            if f"--{name}" in SHORT_OF_VIDEO_MODEL:
+            if isinstance(default, MakeConfig) and f"--{name}" in OF_VIDEO_MODEL:
                 guess = ": it goes with a video model, which the column 'generator' names."
             walk = "make" if isinstance(default, (MakeConfig, VideoMakeConfig)) else "reconstruct"
             raise ValueError(f"'{name}' is no column or setting of {walk}{guess}")
