@@ -48,6 +48,7 @@ from .train_dit import (
     LatentClips,
     Mixture,
     Rota,
+    count_known,
     describe,
     dit_loss,
     draw_batches,
@@ -57,7 +58,7 @@ from .train_dit import (
 )
 from .train_vae import halve, measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
-from .weights import load_model, model_path, save_model, write_card
+from .weights import load_model, model_path, save_model, trained_for, write_card
 from .workers import Workers
 
 ENCODED_AT_ONCE = 64  # clips
@@ -90,6 +91,12 @@ def check(config: TrainConfig) -> None:
         raise FileNotFoundError(f"There is no corpus {config.corpus}: {cure}.")
     if config.resume_from:
         model_path(config.resume_from)
+    if config.teacher:
+        model_path(config.teacher)
+        if config.vae_phase.minutes > 0 or not config.resume_from:
+            raise ValueError("A teacher needs its own autoencoder: set resume_from and vae_phase.minutes 0.")
+        if not 0 < config.teacher_share < 1 - config.edit_share:
+            raise ValueError("teacher_share must lie between 0 and what edit_share leaves of a batch.")
     formats_of(config)
     unknown = [name for name in config.focus if name not in CATEGORIES]
     if unknown or (config.focus_share > 0 and not config.focus):
@@ -143,6 +150,7 @@ class Trainer:
         self.latents = self.folder / "latents"
         self.formats = formats_of(config)
         self.num_sizes = len(self.formats) - len(config.formats)
+        self.teacher_share = config.teacher_share if config.teacher else 0.0
         self.weights = self.folder / f"{config.name}.safetensors"
         if self.ranks.is_first:
             (self.folder / "sheets").mkdir(parents=True, exist_ok=True)
@@ -220,21 +228,25 @@ class Trainer:
         with ThreadPoolExecutor(1) as reader:
             for name, clips, samples in self.source.shards():
                 described = reader.submit(describe, samples, encoder)  # while the device renders and encodes
+                known = self._known(samples)
                 for form, into in zip(self.formats, parts):
                     path = self.latents / f"{name}-{str(form).replace(' ', '-')}.safetensors"
                     if path.exists():
-                        into.append(LatentClips(**load_file(path)))
+                        into.append(LatentClips(**load_file(path), known=known))
                         continue
-                    encoded = self._encode(vae, form, clips(), *described.result(), seed=int(name))
+                    encoded = self._encode(vae, form, clips(), *described.result(), known, seed=int(name))
                     if self.source.keeps:
                         path.parent.mkdir(exist_ok=True)
                         partial = path.with_suffix(".partial")
                         tensors = {field: value.cpu().contiguous() for field, value in encoded.tensors().items()}
+                        del tensors["known"]  # which another teacher would not
                         save_file(tensors, partial)
                         partial.replace(path)
                     into.append(encoded)
         store = self.device if self.device.type == "cuda" else torch.device("cpu")
         joined = [LatentClips.concatenate(part) for part in parts]
+        if self.teacher_share and not all(len(some) for some in joined[0].by_teacher):
+            raise ValueError("Beside a teacher, clips must show kinds that it knows and others: see corpus and focus.")
         return [LatentClips(*(value.to(store) for value in clips.tensors().values())) for clips in joined]
 
     def _encode(
@@ -245,6 +257,7 @@ class Trainer:
         tokens: Tensor,
         edit: Tensor,
         orbits: Tensor,
+        known: Tensor,
         seed: int,
     ) -> LatentClips:
         """Cut the clips of a shard to a format and encode them."""
@@ -254,7 +267,16 @@ class Trainer:
                 cut, seen_from = form.cut(to_model(piece, self.device), seen_from.to(self.device), generator)
                 pieces.append((*encode_clips(vae, cut, not form.is_part), seen_from))
         z, still, camera = (torch.cat(part) for part in zip(*pieces))
-        return LatentClips(z, still, tokens, edit, camera.cpu())
+        return LatentClips(z, still, tokens, edit, camera.cpu(), known)
+
+    def _known(self, samples: list[Sample]) -> Tensor:
+        """Tell which clips show nothing that the teacher does not know; it is taken to know artists' models."""
+        if not self.config.teacher:
+            return torch.zeros(len(samples), dtype=torch.bool)
+        learnt = trained_for(model_path(self.config.teacher)).get("categories", len(CATEGORIES))
+        new = set(list(CATEGORIES)[learnt:])
+        shown = ([a.category, a.other_category] if (a := sample.attributes) else [] for sample in samples)
+        return torch.tensor([new.isdisjoint(kinds) for kinds in shown])
 
     def train_dit(self, vae: VideoAutoencoder, clips: list[LatentClips]) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""
@@ -319,7 +341,8 @@ class Trainer:
     ) -> tuple[Stepper, Callable[[], dict[str, Tensor]]]:
         """Return what takes a phase's steps, and what draws the tensors of each."""
         c = self.config
-        mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share)
+        mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share, self.teacher_share)
+        teacher = self._teacher()
         num_cells = self.formats[self.num_sizes - 1].num_cells  # of a clip of the full size
         weight = torch.zeros((), device=self.device)
 
@@ -336,12 +359,22 @@ class Trainer:
         def loss(**tensors: Tensor) -> Tensor:
             batch = Batch(**tensors)
             shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
-            return dit_loss(run.dit, batch, self.generator, shift)
+            known = count_known(len(batch.z), self.teacher_share)
+            return dit_loss(run.dit, batch, self.generator, shift, teacher, known)
 
         def after_step() -> None:
             update_ema(run.ema, run.dit, weight)
 
         return Stepper(loss, run.dit, optimizers, self._graphs(clock.phase), after_step, self.ranks), draw
+
+    def _teacher(self) -> OrbitDiT | None:
+        c = self.config
+        if not c.teacher:
+            return None
+        teacher = load_model(model_path(c.teacher))[1].to(self.device).requires_grad_(False)
+        if c.compile:
+            compile_blocks(teacher)
+        return teacher
 
     def _meet_deadline(self, clock: Clock) -> None:
         """Give the last phase what the others have left of the minutes in all, where these are set."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .condition import orbit_condition, orbit_rows
@@ -31,11 +31,18 @@ class LatentClips:
     """Of the instruction that makes the clip from the one before it; zeros where it is no edit."""
     camera: Float[Tensor, "n 4"]
     """Elevation, field of view, start, span, in degrees."""
+    known: Bool[Tensor, " n"]
+    """Whether the teacher knows what they show; all false without one."""
 
     @cached_property
     def edits(self) -> Int[Tensor, " e"]:
         """The clips that are edits; on the CPU, where clips are drawn."""
         return self.edit.any(1).nonzero()[:, 0].cpu()
+
+    @cached_property
+    def by_teacher(self) -> tuple[Int[Tensor, " k"], Int[Tensor, " u"]]:
+        """The clips that the teacher knows, and the others; on the CPU."""
+        return self.known.nonzero()[:, 0].cpu(), (~self.known).nonzero()[:, 0].cpu()
 
     @staticmethod
     def concatenate(parts: list[LatentClips]) -> LatentClips:
@@ -75,6 +82,8 @@ class Mixture:
     """Clips whose first frame is given."""
     edit_share: float = 0.0
     """Clips that are made from another."""
+    teacher_share: float = 0.0
+    """Clips of what the teacher knows."""
 
 
 @torch.no_grad()
@@ -111,13 +120,18 @@ def draw_batches(
     """Draw the clips of `num` steps at random, with one of their captions, read all at once.
 
     Some captions are empty, which teaches guidance its null. The last share of each batch are edits: an instruction,
-    and the clip that it is given for as reference.
+    and the clip that it is given for as reference. The first share, of a teacher, shows what that knows; the others
+    then show what it does not.
     """
     store = clips.z.device
     edits = clips.edits if mixture.edit_share > 0 else clips.edits[:0]
     num_edits = round(size * mixture.edit_share) if len(edits) else 0
     is_edit = torch.arange(size) >= size - num_edits
     index = torch.randint(len(clips.z), (num, size), generator=generator)
+    num_known = count_known(size, mixture.teacher_share)
+    if num_known:
+        for rows, among in zip((slice(num_known), slice(num_known, size)), clips.by_teacher):
+            index[:, rows] = among[torch.randint(len(among), index[:, rows].shape, generator=generator)]
     if num_edits:
         index[:, is_edit] = edits[torch.randint(len(edits), (num, num_edits), generator=generator)]
     caption = torch.randint(NUM_CAPTIONS, (num, size), generator=generator)
@@ -187,21 +201,34 @@ def _is_turn(step: int, share: float) -> bool:
     return (step * share) % 1 < share
 
 
-def dit_loss(dit: Callable[..., Tensor], batch: Batch, generator: torch.Generator, time_shift: float) -> Tensor:
-    """Mean squared error of the velocity eps - z at random times (rectified flow)."""
+def count_known(size: int, teacher_share: float) -> int:
+    """Return how many of a batch's clips, the first ones, follow the teacher."""
+    return round(size * teacher_share)
+
+
+def dit_loss(
+    dit: Callable[..., Tensor],
+    batch: Batch,
+    generator: torch.Generator,
+    time_shift: float,
+    teacher: Callable[..., Tensor] | None = None,
+    num_known: int = 0,
+) -> Tensor:
+    """Mean squared error of the velocity eps - z at random times (rectified flow).
+
+    The first `num_known` clips are held to the teacher's velocity: the mean of all that eps - z could be, as far as it
+    knows, so with none of its noise.
+    """
     t = sample_times(noise_like(batch.z[:, 0, 0, 0, 0], generator), time_shift)
     eps = noise_like(batch.z, generator)
-    v = dit(
-        interpolate(batch.z, eps, t),
-        t,
-        batch.text,
-        batch.text_mask,
-        batch.rays,
-        batch.angles,
-        batch.reference,
-        batch.given,
-    )
-    return (v.float() - (eps - batch.z)).square().mean()
+    z_t = interpolate(batch.z, eps, t)
+    inputs = (z_t, t, batch.text, batch.text_mask, batch.rays, batch.angles, batch.reference, batch.given)
+    target = eps - batch.z
+    if teacher is not None and num_known:
+        with torch.no_grad():
+            known = teacher(*(value if value is None else value[:num_known] for value in inputs))
+        target = torch.cat([known.float(), target[num_known:]])
+    return (dit(*inputs).float() - target).square().mean()
 
 
 def ema_weight(step: int, decay: float) -> float:

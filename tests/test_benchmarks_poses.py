@@ -1,5 +1,6 @@
 """The cases of the pose benchmark are what their names say, and its table keeps the page around it."""
 
+import os
 import sys
 
 import numpy as np
@@ -20,8 +21,10 @@ def cases(root):
 
 @pytest.fixture(scope="module")
 def poses(cases):
+    before = dict(os.environ)
     import poses
 
+    assert dict(os.environ) == before  # Numba refuses to compile once its number of threads has changed there
     return poses
 
 

@@ -181,6 +181,42 @@ def test_a_run_can_start_from_weights(shard, tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(known.state_dict().values(), value.state_dict().values()))
 
 
+def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
+    teacher = tmp_path / "teacher.safetensors"
+    save_model(teacher, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9, "categories": 40})
+    config = tiny(
+        tmp_path / "run",
+        resume_from=str(teacher),
+        teacher=str(teacher),
+        teacher_share=0.25,
+        vae_phase=PhaseConfig(minutes=0),
+        dit_phase=PhaseConfig(minutes=0.02, batch=4, warmup=5),
+        judge_clips=0,
+    )
+    trainer = Trainer(config, lambda line: None)
+    trainer.render()
+    vae = trainer.train_vae()
+    clips = trainer.encode(vae)
+    (samples,) = (samples for _, _, samples in trainer.source.shards())
+    later = list(CATEGORIES)[40:]
+    shown = [{sample.attributes.category, sample.attributes.other_category} for sample in samples]
+    assert clips[0].known.tolist() == [not kinds & set(later) for kinds in shown]
+    assert 0 < clips[0].known.sum() < len(shown)
+    assert torch.equal(trainer.encode(vae)[0].known, clips[0].known)  # read again
+    seen = []
+
+    def loss(model, batch, generator, shift, teacher, num_known):
+        seen.append(num_known)
+        if len(seen) == 1:  # it starts as its teacher
+            held = dit_loss(model, batch, generator, shift, teacher, len(batch.z))
+            assert held.item() < 1e-8
+        return dit_loss(model, batch, generator, shift, teacher, num_known)
+
+    monkeypatch.setattr(trainer_module, "dit_loss", loss)
+    trainer.train_dit(vae, clips)
+    assert set(seen) == {1}
+
+
 def test_the_transformer_begins_at_half_the_size_and_ends_with_the_time(tmp_path):
     phase, told = PhaseConfig(minutes=0.04, batch=4, warmup=5), []
     config = tiny(
@@ -221,9 +257,9 @@ def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
     assert [latent.z.shape[-1] for latent in clips] == [2, 4]
     seen = []
 
-    def loss(model, batch, generator, shift):
+    def loss(model, batch, generator, shift, *teacher):
         seen.append((len(batch.z), batch.z.shape[-1], shift))
-        return dit_loss(model, batch, generator, shift)
+        return dit_loss(model, batch, generator, shift, *teacher)
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
     weights = trainer.train_dit(vae, clips)
@@ -259,9 +295,9 @@ def test_some_steps_see_other_formats(tmp_path, monkeypatch):
     assert torch.equal(clips[1].camera[:64], orbits)
     seen = []
 
-    def loss(model, batch, generator, shift):
+    def loss(model, batch, generator, shift, *teacher):
         seen.append((len(batch.z), tuple(batch.z.shape[1::2]), round(shift, 3)))
-        return dit_loss(model, batch, generator, shift)
+        return dit_loss(model, batch, generator, shift, *teacher)
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
     weights = trainer.train_dit(vae, clips)
@@ -307,6 +343,7 @@ def test_missing_files_are_named_before_any_work(tmp_path):
     for change, words in (
         ({"corpus": "models.npz"}, "no corpus models.npz: pack it"),
         ({"resume_from": "a.safetensors"}, "a.safe"),
+        ({"teacher": "a.safetensors"}, "a.safe"),
     ):
         with pytest.raises(FileNotFoundError, match=words):
             train(tiny(tmp_path / "run", **change))
@@ -319,6 +356,11 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         ({"focus": ("fox", "unicorn"), "focus_share": 0.5}, "There is no category 'unicorn'; there are: chair"),
         ({"focus_share": 0.5}, "focus_share is set, but focus names no category"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
+        ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
+        (
+            {"teacher": "orbit-s", "resume_from": "orbit-s", "vae_phase": PhaseConfig(minutes=0), "teacher_share": 1.0},
+            "teacher_share must lie between 0",
+        ),
     ],
 )
 def test_settings_that_cannot_be_drawn_are_named_before_anything_is_made(tmp_path, changes, sentence):

@@ -10,6 +10,7 @@ import torch
 from generator.condition import orbit_condition
 from generator.data import NUM_CAPTIONS, SHARD_SIZE, draw_shard, read_samples
 from generator.dit import OrbitDiT
+from generator.flow import interpolate, sample_times
 from generator.formats import Format
 from generator.precompile import noise_batch
 from generator.text import load_text_encoder
@@ -106,7 +107,8 @@ def samples(shard):
 @pytest.fixture(scope="module")
 def latents(shard, samples) -> LatentClips:
     z, still = encode_clips(tiny_vae(), to_model(torch.from_numpy(np.load(shard)), CPU))
-    return LatentClips(z, still, *describe(samples, load_text_encoder()))
+    known = torch.arange(len(z)) % 3 > 0
+    return LatentClips(z, still, *describe(samples, load_text_encoder()), known)
 
 
 def draw(latents: LatentClips, size: int = 6, seed: int = 0, **shares):
@@ -207,6 +209,34 @@ def test_the_loss_of_a_silent_model_is_the_size_of_the_velocity(latents):
     torch.randn(6, generator=generator)  # the times
     eps = torch.randn(batch.z.shape, generator=generator)
     assert loss.item() == pytest.approx((eps - batch.z).square().mean().item(), rel=1e-5)
+
+
+def test_the_first_share_of_a_batch_shows_what_the_teacher_knows(latents):
+    seen = [row(latents, z) for seed in range(4) for z in draw(latents, 8, seed, teacher_share=0.5).z]
+    known = latents.known[torch.tensor(seen)].view(4, 8)
+    assert known[:, :4].all()
+    assert not known[:, 4:].any()
+    edited = draw(latents, 8, teacher_share=0.5, edit_share=0.25)
+    assert edited.given[-2:].all()
+    assert not edited.given[:-2, 1:].any()
+
+
+def test_what_the_teacher_knows_is_held_to_its_velocity(latents):
+    batch = draw(latents)
+    torch.manual_seed(3)
+    dit, teacher = OrbitDiT(DIT), awake(OrbitDiT(DIT))
+    losses = [
+        dit_loss(dit, batch, torch.Generator().manual_seed(0), 1.0, teacher, num).item() for num in (0, 2, len(batch.z))
+    ]
+    generator = torch.Generator().manual_seed(0)
+    t = sample_times(torch.randn(6, generator=generator), 1.0)
+    eps = torch.randn(batch.z.shape, generator=generator)
+    told = teacher(interpolate(batch.z, eps, t), t, *list(batch.tensors().values())[1:]).detach()
+    off = [(target.square().mean((1, 2, 3, 4))) for target in (eps - batch.z, told)]  # the student says 0
+    assert losses[0] == pytest.approx(off[0].mean().item(), rel=1e-5)
+    assert losses[1] == pytest.approx(torch.cat([off[1][:2], off[0][2:]]).mean().item(), rel=1e-5)
+    assert losses[2] == pytest.approx(off[1].mean().item(), rel=1e-5)
+    assert dit_loss(teacher, batch, torch.Generator().manual_seed(0), 1.0, teacher, len(batch.z)).item() < 1e-10
 
 
 def test_transformer_loss_falls(latents):
