@@ -19,7 +19,6 @@ def on_ray(root):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")  # or a token is written to the user's home
         patch.setenv("PYTHONPATH", str(root))
-        patch.setenv("NUMBA_NUM_THREADS", "1")
         yield vid2three.Workers(num=2, engine="ray")
         ray.shutdown()
 
