@@ -1,6 +1,6 @@
 """Train the matcher that ships (generator/match.py): render, fit, score on held-out models, write the weights.
 
-    python benchmarks/train_matcher.py CLIPS --corpus corpus.npz [--shards 160] [--steps 1500] [--workers 2]
+    python benchmarks/train_matcher.py CLIPS --corpus corpus.npz [--shards 160] [--steps 2000] [--workers 2]
 
 CLIPS is a folder for the renders; called again, it goes on with those that are there. About two hours on one core.
 """
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path, help="a folder for the renders")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--shards", type=int, default=160, help="of 256 clips each")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FILE)

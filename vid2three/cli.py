@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: idle threads that spin starve every other process
-if os.environ.get("OMP_NUM_THREADS", "").isdigit():  # who limits torch means all of us
-    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 import argparse
 import dataclasses
@@ -22,7 +20,9 @@ import vid2three
 from vid2three.errors import is_users_mistake, sentence
 from vid2three.reporters import reporter
 from vid2three.stop import stoppable, stopped
+from vid2three.threads import follow_openmp, limit_threads
 
+follow_openmp()
 vid2three.check_siblings()  # before the next lines import a stranger of the same name
 
 from generator.config import GenerateConfig, VideoModelConfig  # noqa: E402
@@ -172,8 +172,7 @@ def _set_threads(threads: int | None) -> None:
         return
     if threads < 1:
         raise ValueError(f"--threads must be 1 or more, not {threads}.")
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(threads)
+    limit_threads(threads)
 
 
 def _set_logging(options: commands.Options) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 from generator.workers import RayPool, Workers
 from vid2three.batches.jobs import Job
 from vid2three.batches.pool import Event
-from vid2three.batches.tasks import carry_out, limit_threads
+from vid2three.batches.tasks import carry_out
 from vid2three.config import MakeConfig, VideoMakeConfig
 from vid2three.run import MANIFEST, load_run, no_progress, whole_file
+from vid2three.threads import limit_threads
 
 MOST_BYTES = 2**29  # of the pictures of one row, and of the files of its run
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from vid2three.batches.tasks import THREADS
+from vid2three.threads import VARIABLES
 
 RETRIES = 2  # of an asset whose process was lost; an error inside the making of it is not retried
 GRACE_S = 10.0  # from the wish to stop to the end by force
@@ -219,7 +219,7 @@ class Pool:
             self._heard.put((None, None))
 
     def _start(self, index: int) -> _Process:
-        environment = {**os.environ, **dict.fromkeys(THREADS, str(self.threads)), "OMP_WAIT_POLICY": "passive"}
+        environment = {**os.environ, **dict.fromkeys(VARIABLES, str(self.threads)), "OMP_WAIT_POLICY": "passive"}
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
         apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C is for us, who tell them
         if os.name == "nt":

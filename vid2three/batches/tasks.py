@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 from vid2three.config import MakeConfig, ReconstructConfig, VideoMakeConfig, overlay
 from vid2three.errors import is_users_mistake, sentence
 from vid2three.run import Progress
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def carry_out(task: dict[str, Any], output: Path | str, progress: Progress) -> dict[str, Any]:
@@ -27,11 +24,6 @@ def carry_out(task: dict[str, Any], output: Path | str, progress: Progress) -> d
         reason = f"{type(error).__name__}: {sentence(error)}"
         return {"state": "failed", "reason": reason, "traceback": traceback.format_exc()}
     return {"state": "done"}
-
-
-def limit_threads(threads: int) -> None:
-    """Let libraries that are loaded after this use so many threads of the processor."""
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))
 
 
 def _walk(task: dict[str, Any], output: Path | str, progress: Progress) -> None:
