@@ -244,11 +244,11 @@ class TrainConfig:
     edit_share: float = 0.0
     """Share of clips that the model makes from another, by an instruction (has_reference)."""
     teacher: str = ""
-    """Weights (a model's name or a .safetensors file) that know some kinds already: of these their velocity is learnt
-    instead of the clips' own, so that new kinds do not make the model forget them (arXiv:1606.09282). Needs their
-    autoencoder: resume_from, and 0 minutes for it."""
+    """Weights (a model's name or a .safetensors file) that know all but the kinds of focus, artists' models included:
+    of these their velocity is learnt instead of the clips' own, so that new kinds do not make the model forget them
+    (arXiv:1606.09282). Needs their autoencoder: resume_from, and 0 minutes for it."""
     teacher_share: float = 0.5
-    """Share of a batch that follows the teacher, where there is one; the rest shows what it does not know."""
+    """Share of a batch that follows the teacher, where there is one; the rest shows the kinds of focus."""
     ema: float = 0.999
     """Decay of the weights' moving average, in steps."""
     judge_clips: int = 12000

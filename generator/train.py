@@ -58,7 +58,7 @@ from .train_dit import (
 )
 from .train_vae import halve, measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
-from .weights import load_model, model_path, save_model, trained_for, write_card
+from .weights import load_model, model_path, save_model, write_card
 from .workers import Workers
 
 ENCODED_AT_ONCE = 64  # clips
@@ -95,6 +95,8 @@ def check(config: TrainConfig) -> None:
         model_path(config.teacher)
         if config.vae_phase.minutes > 0 or not config.resume_from:
             raise ValueError("A teacher needs its own autoencoder: set resume_from and vae_phase.minutes 0.")
+        if not config.focus:
+            raise ValueError("A teacher knows all kinds but those of focus: name there the ones to learn.")
         if not 0 < config.teacher_share < 1 - config.edit_share:
             raise ValueError("teacher_share must lie between 0 and what edit_share leaves of a batch.")
     formats_of(config)
@@ -246,7 +248,7 @@ class Trainer:
         store = self.device if self.device.type == "cuda" else torch.device("cpu")
         joined = [LatentClips.concatenate(part) for part in parts]
         if self.teacher_share and not all(len(some) for some in joined[0].by_teacher):
-            raise ValueError("Beside a teacher, clips must show kinds that it knows and others: see corpus and focus.")
+            raise ValueError("All clips show kinds of focus, or none does: a teacher needs both; change focus_share.")
         return [LatentClips(*(value.to(store) for value in clips.tensors().values())) for clips in joined]
 
     def _encode(
@@ -270,13 +272,11 @@ class Trainer:
         return LatentClips(z, still, tokens, edit, camera.cpu(), known)
 
     def _known(self, samples: list[Sample]) -> Tensor:
-        """Tell which clips show nothing that the teacher does not know; it is taken to know artists' models."""
+        """Tell which clips show nothing that the teacher does not know."""
         if not self.config.teacher:
             return torch.zeros(len(samples), dtype=torch.bool)
-        learnt = trained_for(model_path(self.config.teacher)).get("categories", len(CATEGORIES))
-        new = set(list(CATEGORIES)[learnt:])
         shown = ([a.category, a.other_category] if (a := sample.attributes) else [] for sample in samples)
-        return torch.tensor([new.isdisjoint(kinds) for kinds in shown])
+        return torch.tensor([set(self.config.focus).isdisjoint(kinds) for kinds in shown])
 
     def train_dit(self, vae: VideoAutoencoder, clips: list[LatentClips]) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""

@@ -26,6 +26,7 @@ from generator.workers import Workers
 from generator_parts import DIT, FRAMES, RECIPE, REFERRING, SIZE, VAE, tiny, tiny_dit, tiny_vae, training_shard
 
 CPU = torch.device("cpu")
+BY_TEACHER = {"teacher": "orbit-s", "resume_from": "orbit-s", "vae_phase": PhaseConfig(minutes=0)}
 
 
 @pytest.fixture(scope="module")
@@ -183,12 +184,13 @@ def test_a_run_can_start_from_weights(shard, tmp_path):
 
 def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
     teacher = tmp_path / "teacher.safetensors"
-    save_model(teacher, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9, "categories": 40})
+    save_model(teacher, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9})
     config = tiny(
         tmp_path / "run",
         resume_from=str(teacher),
         teacher=str(teacher),
         teacher_share=0.25,
+        focus=tuple(CATEGORIES)[40:],
         vae_phase=PhaseConfig(minutes=0),
         dit_phase=PhaseConfig(minutes=0.02, batch=4, warmup=5),
         judge_clips=0,
@@ -198,9 +200,8 @@ def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
     vae = trainer.train_vae()
     clips = trainer.encode(vae)
     (samples,) = (samples for _, _, samples in trainer.source.shards())
-    later = list(CATEGORIES)[40:]
     shown = [{sample.attributes.category, sample.attributes.other_category} for sample in samples]
-    assert clips[0].known.tolist() == [not kinds & set(later) for kinds in shown]
+    assert clips[0].known.tolist() == [not kinds & set(config.focus) for kinds in shown]
     assert 0 < clips[0].known.sum() < len(shown)
     assert torch.equal(trainer.encode(vae)[0].known, clips[0].known)  # read again
     seen = []
@@ -357,10 +358,8 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         ({"focus_share": 0.5}, "focus_share is set, but focus names no category"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
         ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
-        (
-            {"teacher": "orbit-s", "resume_from": "orbit-s", "vae_phase": PhaseConfig(minutes=0), "teacher_share": 1.0},
-            "teacher_share must lie between 0",
-        ),
+        (BY_TEACHER, "all kinds but those of focus: name there the ones to learn"),
+        ({**BY_TEACHER, "focus": ("fox",), "teacher_share": 1.0}, "teacher_share must lie between 0"),
     ],
 )
 def test_settings_that_cannot_be_drawn_are_named_before_anything_is_made(tmp_path, changes, sentence):

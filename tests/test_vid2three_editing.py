@@ -32,7 +32,7 @@ def config(tmp_path_factory) -> GenerateConfig:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_model(path, vae, dit, {"num_frames": 4, "size": 32})
     size = {"num_frames": 4, "height": 32, "width": 48}
-    return GenerateConfig(model=str(path), steps=2, **size, fps=6, elevation_deg=20, refine=0)
+    return GenerateConfig(model=str(path), steps=2, **size, fps=6, elevation_deg=20, refine=0, retry_below=0)
 
 
 @pytest.fixture(scope="module")
