@@ -91,7 +91,7 @@ class GenerateConfig:
     candidates: int = 1
     """Clips that are made, each from a seed of its own; kept is the one that best shows what was asked, in frames that
     agree."""
-    retry_below: float = 0.35
+    retry_below: float = 0.45
     """Where one clip is made and its match with the prompt is below this, one more is made; 0 never does."""
     refine: int = 1
     """Times that the clip is fitted and what the splats show is drawn again by the model, so that all frames show one
