@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from torch import Tensor
 from . import precompile
 from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
-from .dit import OrbitDiT
 from .formats import Format, batch_of, formats_of
 from .grammar import CATEGORIES, sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
@@ -56,6 +55,7 @@ from .train_dit import (
     encode_clips,
     update_ema,
 )
+from .train_state import DitRun, add_line, minutes_of, save_state
 from .train_vae import halve, measure_latents, to_model, vae_loss, vae_scores
 from .vae import SPACE, VideoAutoencoder
 from .weights import load_model, model_path, save_model, write_card
@@ -104,33 +104,6 @@ def check(config: TrainConfig) -> None:
     if unknown or (config.focus_share > 0 and not config.focus):
         wrong = f"There is no category {unknown[0]!r}" if unknown else "focus_share is set, but focus names no category"
         raise ValueError(f"{wrong}; there are: {', '.join(CATEGORIES)}.")
-
-
-@dataclass
-class _DitRun:
-    """The transformer, the average of its weights, and how far its phases are."""
-
-    dit: OrbitDiT
-    ema: OrbitDiT
-    clocks: list[Clock]
-    saved: dict | None
-    """The state that it goes on from."""
-
-    @property
-    def steps(self) -> int:
-        """Over all phases."""
-        return sum(clock.step for clock in self.clocks)
-
-    def state(self, phase: int, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
-        """Return what training goes on from."""
-        return {
-            "dit": self.dit.state_dict(),
-            "ema": self.ema.state_dict(),
-            "phase": phase,
-            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "minutes": [clock.minutes for clock in self.clocks],
-            "step": [clock.step for clock in self.clocks],
-        }
 
 
 class Trainer:
@@ -200,7 +173,7 @@ class Trainer:
 
         def save() -> None:
             state = {"vae": vae.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
-            _save_state(path, {**state, "minutes": clock.minutes, "step": clock.step})
+            save_state(path, {**state, "minutes": clock.minutes, "step": clock.step})
             with self._autocast():
                 self._record("vae", clock, vae_scores(vae.eval(), held_out))
             vae.train()
@@ -280,10 +253,14 @@ class Trainer:
 
     def train_dit(self, vae: VideoAutoencoder, clips: list[LatentClips]) -> Path:
         """Train the transformer for its minutes; the average of its weights is what ships."""
-        run = self._start_dit()
+        run = DitRun.start(self.config, self.device, self._saved(self.folder / "dit.pt"))
+        for model in (run.dit, run.ema):
+            self.ranks.align(model)
         encoder = load_text_encoder().to(self.device)
         if self.config.compile:
-            compile_blocks(run.dit)
+            for network in (run.dit, run.teacher):
+                if network is not None:
+                    compile_blocks(network)
         names = ("half", "dit")[-len(run.clocks) :]
         for number, (name, clock, rota) in enumerate(zip(names, run.clocks, self._rotas(clips))):
             is_last = number == len(names) - 1
@@ -297,7 +274,7 @@ class Trainer:
             stepper, draw = self._dit_steps(run, clock, rota, optimizers, encoder)
 
             def save(number=number, rota=rota, optimizers=optimizers) -> None:
-                _save_state(self.folder / "dit.pt", run.state(number, optimizers))
+                save_state(self.folder / "dit.pt", run.state(number, optimizers))
                 save_model(self.weights, vae, run.ema, self._settings(run))
                 size = rota.full.clips.z.shape[-1] * SPACE
                 sheet = self.folder / "sheets" / f"{run.steps:06d}.png"
@@ -306,26 +283,6 @@ class Trainer:
             self._run(name, clock, stepper, draw, save)
             self._first(save)
         return self.weights
-
-    def _start_dit(self) -> _DitRun:
-        """Return the transformer as it was left, as the weights to start from have it, or new."""
-        c = self.config
-        dit, ema = OrbitDiT(c.dit).to(self.device), OrbitDiT(c.dit).to(self.device).eval().requires_grad_(False)
-        ema.load_state_dict(dit.state_dict())
-        phases = [c.half_phase, c.dit_phase] if c.half_phase.minutes > 0 else [c.dit_phase]
-        run = _DitRun(dit, ema, [Clock(phase) for phase in phases], self._saved(self.folder / "dit.pt"))
-        if run.saved is not None:
-            dit.load_state_dict(run.saved["dit"])
-            ema.load_state_dict(run.saved["ema"])
-            for clock, minutes, step in zip(run.clocks, run.saved["minutes"], run.saved["step"]):
-                clock.minutes, clock.step = minutes, step
-        elif c.resume_from:
-            known = load_model(model_path(c.resume_from))[1].state_dict()
-            dit.load_state_dict(known)
-            ema.load_state_dict(known)
-        for model in (dit, ema):
-            self.ranks.align(model)
-        return run
 
     def _rotas(self, clips: list[LatentClips]) -> list[Rota]:
         """Return which clips each phase sees; the last one all formats."""
@@ -337,12 +294,11 @@ class Trainer:
         return [Rota(Feed(clips[0], c.half_phase.batch)), full] if c.half_phase.minutes > 0 else [full]
 
     def _dit_steps(
-        self, run: _DitRun, clock: Clock, rota: Rota, optimizers: list[torch.optim.Optimizer], encoder: TextEncoder
+        self, run: DitRun, clock: Clock, rota: Rota, optimizers: list[torch.optim.Optimizer], encoder: TextEncoder
     ) -> tuple[Stepper, Callable[[], dict[str, Tensor]]]:
         """Return what takes a phase's steps, and what draws the tensors of each."""
         c = self.config
         mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share, self.teacher_share)
-        teacher = self._teacher()
         num_cells = self.formats[self.num_sizes - 1].num_cells  # of a clip of the full size
         weight = torch.zeros((), device=self.device)
 
@@ -360,21 +316,12 @@ class Trainer:
             batch = Batch(**tensors)
             shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
             known = count_known(len(batch.z), self.teacher_share)
-            return dit_loss(run.dit, batch, self.generator, shift, teacher, known)
+            return dit_loss(run.dit, batch, self.generator, shift, run.teacher, known)
 
         def after_step() -> None:
             update_ema(run.ema, run.dit, weight)
 
         return Stepper(loss, run.dit, optimizers, self._graphs(clock.phase), after_step, self.ranks), draw
-
-    def _teacher(self) -> OrbitDiT | None:
-        c = self.config
-        if not c.teacher:
-            return None
-        teacher = load_model(model_path(c.teacher))[1].to(self.device).requires_grad_(False)
-        if c.compile:
-            compile_blocks(teacher)
-        return teacher
 
     def _meet_deadline(self, clock: Clock) -> None:
         """Give the last phase what the others have left of the minutes in all, where these are set."""
@@ -382,7 +329,7 @@ class Trainer:
             left = self.config.total_minutes - self.ranks.first_number((time.monotonic() - self.started) / 60)
             clock.phase = replace(clock.phase, minutes=max(clock.minutes + left, 0.1))
 
-    def _settings(self, run: _DitRun) -> dict[str, Any]:
+    def _settings(self, run: DitRun) -> dict[str, Any]:
         """Return what the header of the weights says about them."""
         c = self.config
         learnt = self.formats[:1] if c.half_share > 0 else []  # what half_phase saw is forgotten
@@ -409,8 +356,8 @@ class Trainer:
         compute = {
             "machine": f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else self.device.type,
             "processes": self.ranks.count,
-            "autoencoder_minutes": _minutes(self.folder / "vae.pt"),
-            "transformer_minutes": _minutes(self.folder / "dit.pt"),
+            "autoencoder_minutes": minutes_of(self.folder / "vae.pt"),
+            "transformer_minutes": minutes_of(self.folder / "dit.pt"),
             "transformer_steps": settings["steps"],
         }
         data = f"{c.num_clips} traced clips of the grammar" + (" and of CC0 models" if c.corpus else "")
@@ -471,7 +418,7 @@ class Trainer:
         line |= {name: round(value, 4) for name, value in values.items()}
         if not self.ranks.is_first:
             return
-        _add_line(self.folder / "log.jsonl", json.dumps(line))
+        add_line(self.folder / "log.jsonl", json.dumps(line))
         self.log(json.dumps(line))
 
     def _held_out_clips(self, num: int) -> Tensor:
@@ -484,23 +431,3 @@ class Trainer:
 
 def _workers(config: TrainConfig) -> Workers:
     return Workers(config.workers, config.engine, config.ray_address)
-
-
-def _add_line(path: Path, line: str) -> None:
-    """Add a line to a file, which may end with half a line where a disk was full."""
-    with path.open("ab+") as file:
-        file.seek(max(file.tell() - 1, 0))
-        is_whole = file.read(1) in (b"", b"\n")
-        file.write(("" if is_whole else "\n").encode() + line.encode() + b"\n")
-
-
-def _save_state(path: Path, state: dict) -> None:
-    """Write beside and rename, so that a crash leaves the last state whole."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _minutes(path: Path) -> float:
-    minutes = torch.load(path, map_location="cpu", weights_only=True)["minutes"] if path.exists() else 0.0
-    return round(sum(minutes) if isinstance(minutes, list) else minutes, 1)

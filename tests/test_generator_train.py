@@ -18,8 +18,9 @@ from generator.optimizers import Clock, make_optimizers
 from generator.ranks import Ranks
 from generator.shard_clips import ShardClips
 from generator.tracer import trace_clip
-from generator.train import Trainer, _add_line, train
+from generator.train import Trainer, train
 from generator.train_dit import dit_loss
+from generator.train_state import add_line
 from generator.train_vae import halve, to_model
 from generator.weights import card, load_model, save_model, trained_for
 from generator.workers import Workers
@@ -93,9 +94,9 @@ def test_every_weight_has_one_optimizer(name):
 def test_a_line_goes_behind_half_a_line_and_not_into_it(tmp_path):
     path = tmp_path / "log.jsonl"
     for line in ('{"step": 1}', '{"step": 2}'):
-        _add_line(path, line)
+        add_line(path, line)
     path.write_bytes(path.read_bytes() + b'{"st')  # a full disk's last words
-    _add_line(path, '{"step": 3}')
+    add_line(path, '{"step": 3}')
     assert path.read_text() == '{"step": 1}\n{"step": 2}\n{"st\n{"step": 3}\n'
 
 

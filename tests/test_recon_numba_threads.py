@@ -1,20 +1,15 @@
 """Numba's threads leave torch's alone, so that a second run in a process computes as the first did."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+
+from threads_parts import told
 
 FEW = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
 SCRIPT = """
-import sys
-sys.path[0] = sys.argv[1]
 import torch
 torch.zeros(100000).add_(1)
 import numba, numpy as np
-if sys.argv[2] == "ours":
-    import recon.hull
+{ours}
 @numba.njit(parallel=True)
 def add(x):
     for i in numba.prange(len(x)):
@@ -24,20 +19,12 @@ print(torch.get_num_threads(), numba.threading_layer())
 """
 
 
-def told(root, what: str) -> list[str]:
-    mine = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    words = [sys.executable, "-c", SCRIPT, str(root), what]
-    found = subprocess.run(words, capture_output=True, text=True, timeout=300, env={**mine, **FEW})
-    assert found.returncode == 0, found.stderr
-    return found.stdout.split()
-
-
 def test_torch_keeps_its_number_of_threads(root):
-    assert told(root, "ours")[0] == "1"
+    assert told(root, SCRIPT.format(ours="import recon.hull"), **FEW)[0] == "1"
 
 
 def test_canary_without_our_modules_it_would_not(root):
-    threads, layer = told(root, "none")
+    threads, layer = told(root, SCRIPT.format(ours=""), **FEW)
     if layer != "omp":
         pytest.skip(f"Numba's threads are {layer}'s here, not OpenMP's")
     assert threads == "2"
