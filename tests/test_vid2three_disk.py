@@ -42,13 +42,13 @@ CHECKPOINTER = """
 import sys
 from pathlib import Path
 import torch
-from generator.train import _save_state
+from generator.train_state import save_state
 from vid2three.disk import disk_errors
 path = Path(sys.argv[1]) / "dit.pt"
-_save_state(path, {"step": 1})
+save_state(path, {"step": 1})
 try:
     with disk_errors(path.parent):
-        _save_state(path, {"step": 2, "ema": torch.zeros(3 * 2**18)})
+        save_state(path, {"step": 2, "ema": torch.zeros(3 * 2**18)})
 except OSError as error:
     print(type(error).__name__, error)
 print(torch.load(path, weights_only=True))
