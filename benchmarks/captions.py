@@ -67,7 +67,8 @@ def views_of(options: argparse.Namespace, n: int, caption: str, config: Generate
     path = options.clips / f"{options.seed}-{n:02d}-{options.tries}.safetensors"
     if not path.exists():
         seeds = [options.seed + SEEDS_APART * k for k in range(options.tries)]
-        views = torch.cat([quarters(generate(caption, config, seed=seed).frames) for seed in seeds])
+        frames = torch.stack([generate(caption, config, seed=seed).frames for seed in seeds]).movedim(-1, 2)
+        views = quarters(frames.float() / 255)
         save_file({"views": views.contiguous()}, path)
         print(f"{n + 1} of {options.num}: {caption}", flush=True)
     return load_file(path)["views"]

@@ -34,8 +34,9 @@ from generator.edit import flow_edit, merged, recolored
 from generator.flow import schedule
 from generator.grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, Attributes, make_scene, sample_attributes
 from generator.instruction import read_instruction
+from generator.latents import Guide, make_condition, sample_latents
 from generator.match import load_matcher, quarters, text_features
-from generator.sample import Guide, load_networks, make_condition, sample_latents
+from generator.sample import load_networks
 from generator.text import load_text_encoder
 from generator.words import long_caption
 
@@ -101,7 +102,7 @@ def measured(pair: Pair, out: Tensor) -> list[float]:
     solid, true = out[:, 3] > 0.5, pair.truth[:, 3] > 0.5
     subject = true | (pair.source[:, 3] > 0.5)
     error = (out - pair.truth)[:, :3].square().mean(1)
-    views = quarters((out[:, :3].movedim(1, -1) * 255).round().to(torch.uint8))
+    views = quarters(out[None, :, :3])
     values = VALUES.get(pair.kind, CATEGORIES[pair.before.category].styles)
     captions = [long_caption(replace(pair.before, **{pair.kind: value})) for value in values]
     matcher = load_matcher()

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
+from generator.formats import least_side
 from generator.grammar import CATEGORIES
 from generator.judge import (
     JUDGED_SEED,
@@ -47,7 +48,7 @@ def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: 
     """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
     vae, dit, settings = load_model(weights)
     captions = [long_caption(draw_example(JUDGED_SEED, i, True)[0]) for i in range(num)]
-    encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"])
+    encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"], least_side(settings))
     with autocast(device, True):
         views = generate_views(vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, batch=batch)
     small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])

@@ -25,6 +25,8 @@ from torch import nn
 
 from generator import layers
 from generator.config import GenerateConfig
+from generator.formats import least_side
+from generator.latents import sizes_of
 from generator.sample import generate
 from generator.vae import SPACE, TIME, VideoAutoencoder
 from generator.weights import load_model, model_path
@@ -44,16 +46,16 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     shape = {"num_frames": options.frames, "height": options.size, "width": options.size}
     print(f"{options.model}, {options.frames} x {options.size} x {options.size}, {options.threads} threads, medians")
-    vae, _, _ = load_model(model_path(options.model))
+    vae, _, settings = load_model(model_path(options.model))
     for name, steps in STEPS.items():
         config = GenerateConfig(model=options.model, steps=steps, **shape)
         counted = products(config)
         whole = timed(lambda config=config: generate(PROMPT, config), options.repeats)
         bare = timed(lambda counted=counted: multiply(counted), options.repeats)
-        decoder = timed(lambda config=config: decode(vae, config), options.repeats)
+        coded = timed(lambda config=config: code(vae, config, least_side(settings)), options.repeats)
         print(
-            f"{name:9s} {steps:3d} steps: {whole:6.2f} s, of it decoder {decoder:5.2f} s; matrix products alone "
-            f"{bare:5.2f} s; sampler without decoder / products {(whole - decoder) / bare:.2f}"
+            f"{name:9s} {steps:3d} steps: {whole:6.2f} s, of it autoencoder {coded:5.2f} s; matrix products alone "
+            f"{bare:5.2f} s; sampler without autoencoder / products {(whole - coded) / bare:.2f}"
         )
 
 
@@ -105,11 +107,14 @@ def multiply(counted: Counter) -> None:
                 a @ b
 
 
-def decode(vae: VideoAutoencoder, config: GenerateConfig) -> torch.Tensor:
-    """Decode latents of the clip's shape."""
-    shape = (config.num_frames // TIME, vae.config.latent_channels, config.height // SPACE, config.width // SPACE)
+def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
+    """Do what the autoencoder has to do in one sampling: decode at each size, and encode what was enlarged."""
+    frames, sizes = config.num_frames, sizes_of(config.height, config.width, coarsest)
     with torch.inference_mode():
-        return vae.decode(torch.zeros(1, *shape))
+        for level, (height, width) in enumerate(sizes):
+            if level > 0:
+                vae.encode(torch.zeros(1, frames, vae.config.channels, height, width))
+            vae.decode(torch.zeros(1, frames // TIME, vae.config.latent_channels, height // SPACE, width // SPACE))
 
 
 if __name__ == "__main__":

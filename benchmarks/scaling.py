@@ -30,13 +30,13 @@ from scipy.optimize import least_squares
 
 from generator import precompile
 from generator.condition import orbit_condition, orbit_rows
-from generator.config import DitConfig, PhaseConfig, TrainConfig
+from generator.config import DitConfig, GenerateConfig, PhaseConfig, TrainConfig
 from generator.corpus import Corpus
 from generator.data import Sample, draw_scene, make_clip, sample_orbit
 from generator.dit import OrbitDiT
 from generator.flow import interpolate
 from generator.grammar import sample_attributes
-from generator.judge import Sampler, generate_views
+from generator.judge import generate_views
 from generator.match import load_matcher, retrieval, text_features
 from generator.optimizers import make_optimizers
 from generator.precompile import compile_blocks
@@ -137,8 +137,8 @@ class Exam:
     def match(self, dit: OrbitDiT) -> dict[str, float]:
         """Return how well the model's clips match the captions, and how often each finds its own among 30."""
         with autocast(DEVICE, True):
-            sampler = Sampler(steps=12, batch=30)
-            views = generate_views(self.vae, dit, self.encoder, self.captions, FRAMES, PIXELS, 3, sampler)
+            shape, config = (FRAMES, PIXELS, PIXELS), GenerateConfig(steps=12)
+            views = generate_views(self.vae, dit, self.encoder, self.captions, *shape, 3, config, batch=30)
         seen = self.matcher.see(views.float() / 255)
         return {"match": float((seen * self.read).sum(1).mean()), "retrieval": retrieval(seen, self.read)[0]}
 

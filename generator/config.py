@@ -63,6 +63,11 @@ class GenerateConfig:
     """How far the contrast that guidance adds is taken back; 0 not at all, 1 wholly."""
     shift: float = 1.5
     """Spends more of the steps near noise where it is above 1."""
+    fine_from: float = 0.85
+    """A clip is begun at half its height and width where the model has learnt that; enlarged and noised up to this
+    time it goes on at twice the size. 1 samples the full size alone."""
+    drafts: int = 4
+    """Small clips that are sampled where one is begun small; the one goes on that shows most of what was asked."""
     image: str = ""
     """Picture of the thing from its front, which the clip begins with; say in the prompt what it is."""
     negative_prompt: str = ""
@@ -237,6 +242,11 @@ class TrainConfig:
     """Share of dit_phase's steps that see these, one format after the other, with as many tokens a step."""
     time_shift: float = 1.0
     """Shift of the training times towards noise; of clips of n times the tokens, the root of n times as much."""
+    fine_share: float = 0.0
+    """Share of the clips of the full size whose times lie below fine_until, where a sampled clip is begun at half the
+    size (GenerateConfig.fine_from) and so never sees others."""
+    fine_until: float = 0.9
+    """See fine_share; a little above fine_from."""
     caption_drop: float = 0.1
     """Share of captions left empty, for guidance."""
     picture_share: float = 0.0

@@ -26,7 +26,8 @@ from .config import EditConfig, GenerateConfig
 from .dit import OrbitDiT
 from .flow import noise_like, schedule
 from .instruction import Change
-from .sample import Guide, from_clip, load_networks, make_condition, orbit_of, to_clip
+from .latents import Guide, make_condition
+from .sample import from_clip, load_networks, orbit_of, to_clip
 from .text import load_text_encoder
 
 UNCHANGED, CHANGED = (

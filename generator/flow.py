@@ -48,6 +48,11 @@ def schedule(steps: int, shift: float) -> Float[Tensor, " {steps}+1"]:
     return shift_time(torch.linspace(1, 0, steps + 1), shift)
 
 
+def visited(steps: int, shift: float, start: float = 1.0) -> list[float]:
+    """Return the times of `schedule` that lie below `start`, and that before them."""
+    return [min(start, 1.0), *(t for t in schedule(steps, shift).tolist() if t < start)]
+
+
 def integrate(
     velocity: Callable[[Tensor, float], Tensor],
     noise: Tensor,
@@ -64,7 +69,7 @@ def integrate(
     Two-step Adams-Bashforth on the uneven time grid: second order at one evaluation a step; the first step is Euler.
     `velocity(z, t)` returns dz/dt at time t.
     """
-    times = [min(start, 1.0), *(t for t in schedule(steps, shift).tolist() if t < start)]
+    times = visited(steps, shift, start)
     z, previous, previous_step = noise, None, 0.0
     for i, (t, t_next) in enumerate(pairwise(times)):
         v = velocity(z, t)

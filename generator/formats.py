@@ -8,8 +8,10 @@ narrower, smaller. Shapes: b clips, f frames.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +20,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .config import TrainConfig
-from .vae import SPACE, TIME
+from .vae import SPACE, TIME, UNIT
 
 WRITTEN = re.compile(r"(part )?(\d+)x(\d+)x(\d+)")
-UNIT = 2 * SPACE  # pixels that a token covers, each way
 
 
 @dataclass(frozen=True)
@@ -127,3 +128,17 @@ def read_formats(texts: Iterable[str], whole: Format) -> list[Format]:
             raise ValueError(f"{text}: clips are {whole.height} pixels high, and cannot be cut higher.")
         formats.append(form)
     return formats
+
+
+def learnt_formats(settings: dict[str, Any]) -> list[Format]:
+    """Return the shapes of clips that a model has learnt, by the header of its weights; its full size last."""
+    formats = [Format.read(text) for text in settings.get("formats", [])]
+    if settings.get("num_frames"):
+        formats.append(Format(settings["num_frames"], settings["size"], settings["size"]))
+    return formats
+
+
+def least_side(settings: dict[str, Any]) -> int:
+    """Return the smallest side of whole turns that a model has learnt, in pixels; large where nothing is known."""
+    sides = [min(form.height, form.width) for form in learnt_formats(settings) if not form.is_part]
+    return min(sides, default=sys.maxsize)

@@ -8,6 +8,7 @@ T2I-CompBench (arXiv:2307.06350) with a judge trained on the very attributes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,10 +35,10 @@ from .grammar import (
     make_scene,
     sample_attributes,
 )
+from .latents import sample_clips
 from .layers import CrossAttention, SwiGLU
-from .sample import Guide, make_condition, sample_latents
 from .text import TextEncoder
-from .vae import SPACE, TIME, VideoAutoencoder
+from .vae import VideoAutoencoder
 from .words import long_caption
 
 SIZE, NUM_VIEWS = 96, 4  # the judge sees four frames, a quarter turn apart
@@ -243,26 +244,18 @@ def generate_views(
     captions: list[str],
     num_frames: int,
     size: int,
+    coarsest: int,
     seed: int,
     config: GenerateConfig | None = None,
     batch: int = 16,
 ) -> UInt8[Tensor, "n 4 3 h w"]:
     """Generate a clip for each caption, by default as users get it; return views of them, a quarter of a turn apart."""
-    config = config or GenerateConfig()
+    config = replace(config or GenerateConfig(), num_frames=num_frames, height=size, width=size)
     generator = torch.Generator().manual_seed(seed)
     views = []
     orbit = sample_orbit(np.random.default_rng(seed))
     for part in (captions[i : i + batch] for i in range(0, len(captions), batch)):
-        condition = make_condition(part, "", orbit, (num_frames, size, size), dit.config.patch, encoder)
-        shape = (len(part), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
-        z = sample_latents(
-            dit,
-            torch.randn(shape, generator=generator).to(condition.text),
-            condition,
-            Guide.of(config),
-            config.steps,
-            config.shift,
-        )
+        z = sample_clips(vae, dit, encoder, part, orbit, config, generator, coarsest=coarsest)
         quarters = torch.arange(NUM_VIEWS) * num_frames // NUM_VIEWS
         decoded = vae.decode(z)[:, quarters, :3].clamp(0, 1)
         views.append((decoded * 255).round().to(torch.uint8).cpu())
@@ -277,6 +270,7 @@ def score(
     num: int,
     num_frames: int,
     size: int,
+    coarsest: int,
     workers: int = 1,
 ) -> dict[str, dict[str, float]]:
     """Return accuracies by attribute: the model on seen and on held-out pairs, and the judge's ceiling on renders."""
@@ -286,7 +280,7 @@ def score(
         real, attributes = render_examples(num, JUDGED_SEED, held_out, device, workers)
         wanted = {name: value.to(device) for name, value in labels(attributes).items()}
         captions = [long_caption(a) for a in attributes]
-        views = generate_views(vae, dit, encoder, captions, num_frames, size, seed=1)
+        views = generate_views(vae, dit, encoder, captions, num_frames, size, coarsest, seed=1)
         scores[name] = accuracy(judge_views(judge, views.to(device)), wanted)
         scores[f"{name}_ceiling"] = accuracy(judge_views(judge, real), wanted)
     return scores

@@ -70,11 +70,12 @@ def text_features(encoder: TextEncoder, texts: list[str]) -> Float[Tensor, "b c"
     return torch.cat([mean, states.masked_fill(~mask[..., None], -torch.inf).amax(1)], dim=1)
 
 
-def quarters(frames: UInt8[Tensor, "f h w 3"]) -> Float[Tensor, "1 v 3 size size"]:
-    """Return a clip's views, as `Matcher.see` wants them, from its frames on white."""
-    index = torch.arange(NUM_VIEWS) * len(frames) // NUM_VIEWS
-    views = rearrange(frames[index].float() / 255, "v h w c -> v c h w")
-    return F.interpolate(views, size=(SIZE, SIZE), mode="bilinear", antialias=True)[None]
+def quarters(clips: Float[Tensor, "b f 3 h w"]) -> Float[Tensor, "b v 3 size size"]:
+    """Return clips' views, as `Matcher.see` wants them, from their frames in [0,1] on white."""
+    index = torch.arange(NUM_VIEWS) * clips.shape[1] // NUM_VIEWS
+    views = clips[:, index]
+    small = F.interpolate(views.flatten(0, 1), size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    return small.unflatten(0, views.shape[:2])
 
 
 @torch.no_grad()
@@ -85,7 +86,8 @@ def match(frames: UInt8[Tensor, "f h w 3"], caption: str) -> float:
     have nothing to do with each other -0.2 to 0.3.
     """
     matcher, encoder = load_matcher(), load_text_encoder()
-    return float(matcher.see(quarters(frames)) @ matcher.read(text_features(encoder, [caption]))[0])
+    seen = matcher.see(quarters(rearrange(frames.float() / 255, "f h w c -> 1 f c h w")))
+    return float(seen @ matcher.read(text_features(encoder, [caption]))[0])
 
 
 def read_examples(folder: Path, encoder: TextEncoder) -> tuple[UInt8[Tensor, "n v 3 h w"], Float[Tensor, "n k c"]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,50 +16,21 @@ from torch import Tensor
 
 from .caption import expand
 from .clip import Clip
-from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit, decode_depth, encode_depth
 from .dit import OrbitDiT
-from .flow import integrate
-from .formats import Format
+from .formats import learnt_formats, least_side
 from .grammar import CATEGORIES, Attributes
+from .latents import Guide, latent_shape, make_condition, sample_clips, sample_latents
 from .rays import intrinsics, orbit_radius
-from .text import TextEncoder, load_text_encoder
-from .vae import SPACE, TIME, VideoAutoencoder, encode_picture
+from .text import load_text_encoder
+from .vae import TIME, UNIT, VideoAutoencoder
 from .weights import fingerprint, load_model, model_path, trained_for
 from .words import plural
 
 MOST_CANDIDATES = 64
 MOST_REFINEMENTS = 16
 LOWEST, HIGHEST = -10, 50  # elevation of training clips, as data.sample_orbit draws it
-
-
-@dataclass(frozen=True)
-class Guide:
-    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724)."""
-
-    scale: float
-    start: float
-    end: float
-    rescale: float = 0.0
-    """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
-
-    @staticmethod
-    def of(config: GenerateConfig) -> Guide:
-        """Return what the settings of a clip say."""
-        return Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
-
-    def is_on(self, t: float) -> bool:
-        return self.scale != 1 and self.start <= t <= self.end
-
-    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor) -> Tensor:
-        """Combine the velocities [b,t,c,h,w] with and without the text."""
-        guided = v_null + self.scale * (v - v_null)
-        if self.rescale == 0 or t == 0:
-            return guided
-        data = z - t * guided
-        ratio = (z - t * v).std(dim=(1, 2, 3, 4), keepdim=True) / data.std(dim=(1, 2, 3, 4), keepdim=True)
-        return (z - data * (1 - self.rescale + self.rescale * ratio)) / t
 
 
 def generate(
@@ -79,8 +50,24 @@ def generate(
     """
     check(config)
     caption = expand(prompt).text
-    decoded = _sampled(caption, config, seed, None, progress, picture)
-    return to_clip(decoded, orbit_of(config), config.fps, prompt, caption, seed)
+    vae, dit = load_networks(config.model)
+    orbit, generator = orbit_of(config), torch.Generator().manual_seed(seed)
+    coarsest = least_side(trained_for(model_path(config.model)))
+    with torch.inference_mode():
+        z = sample_clips(
+            vae,
+            dit,
+            load_text_encoder(),
+            [caption],
+            orbit,
+            config,
+            generator,
+            coarsest=coarsest,
+            picture=picture,
+            progress=progress,
+        )
+        decoded = vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
+    return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
 
 
 def regenerate(
@@ -106,7 +93,7 @@ def regenerate(
     is_new[[frame // TIME for frame in frames]] = True
     if bool(is_new.all()):
         raise ValueError("All frames are to be made anew; generate the clip with another seed.")
-    decoded = _sampled(clip.caption, config, seed, (clip, ~is_new), progress)
+    decoded = _sampled_from(clip, config, seed, progress, stays=~is_new)
     made = to_clip(decoded, orbit_of(config), config.fps, clip.prompt, clip.caption, clip.seed)
     chosen = is_new.repeat_interleave(TIME)
     (alpha, depth), (new_alpha, new_depth) = _maps(clip), _maps(made)
@@ -135,50 +122,35 @@ def redraw(
     check(config)
     if not 0 < strength < 1:
         raise ValueError(f"The strength of a redrawing lies between 0 and 1, not at {strength}.")
-    decoded = _sampled(clip.caption, config, seed, None, progress, begun=(clip, strength))
+    decoded = _sampled_from(clip, config, seed, progress, start=strength)
     return to_clip(decoded, orbit_of(config), config.fps, clip.prompt, clip.caption, clip.seed)
 
 
-def _sampled(
-    caption: str,
+def _sampled_from(
+    clip: Clip,
     config: GenerateConfig,
     seed: int,
-    held: tuple[Clip, Bool[Tensor, " t"]] | None,
     progress: Callable[[int, int], None] | None,
-    picture: Float[Tensor, "4 h w"] | None = None,
-    begun: tuple[Clip, float] | None = None,
+    *,
+    stays: Bool[Tensor, " t"] | None = None,
+    start: float = 1.0,
 ) -> Float[Tensor, "f 5 h w"]:
-    """Load the model, sample latents and decode them.
-
-    `held` is a clip and which of its latents stay; `begun` a clip and the time up to which it is noised.
-    """
+    """Sample a clip that is there again, and decode it: from noise but for the latents that stay, or from the time
+    `start` up to which it is noised."""
     vae, dit = load_networks(config.model)
-    orbit = orbit_of(config)
-    shape = (config.num_frames // TIME, dit.config.latent_channels, config.height // SPACE, config.width // SPACE)
-    noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
-    size = (config.num_frames, config.height, config.width)
-    condition = make_condition([caption], config.negative_prompt, orbit, size, dit.config.patch, load_text_encoder())
+    orbit, shape = orbit_of(config), (config.num_frames, config.height, config.width)
+    noise = torch.randn(1, *latent_shape(shape, dit), generator=torch.Generator().manual_seed(seed))
+    condition = make_condition(
+        [clip.caption], config.negative_prompt, orbit, shape, dit.config.patch, load_text_encoder()
+    )
     with torch.inference_mode():
-        if picture is not None:
-            condition = _with_picture(condition, vae, dit, picture, shape)
-        stays = None if held is None else (vae.encode(from_clip(held[0], orbit)[None], orbit.is_closed), held[1])
-        start = 1.0
-        if begun is not None:
-            start = begun[1]
-            noise = start * noise + (1 - start) * vae.encode(from_clip(begun[0], orbit)[None], orbit.is_closed)
-        z = sample_latents(dit, noise, condition, Guide.of(config), config.steps, config.shift, progress, stays, start)
+        known = vae.encode(from_clip(clip, orbit)[None], orbit.is_closed)
+        noisy = start * noise + (1 - start) * known if start < 1 else noise
+        held = None if stays is None else (known, stays)
+        z = sample_latents(
+            dit, noisy, condition, Guide.of(config), config.steps, config.shift, progress, held, start=start
+        )
         return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
-
-
-def _with_picture(
-    condition: Condition, vae: VideoAutoencoder, dit: OrbitDiT, picture: Float[Tensor, "4 h w"], shape: tuple[int, ...]
-) -> Condition:
-    """Give the first latent frame as reference. Raises ValueError for a model that takes none."""
-    if not dit.config.has_reference:
-        raise ValueError("This model takes no picture to begin with; use orbit-s, or leave the image out.")
-    reference, given = torch.zeros(1, *shape), torch.zeros(1, shape[0], dtype=torch.bool)
-    reference[:, 0], given[:, 0] = encode_picture(vae, picture[None]), True
-    return replace(condition, reference=reference, given=given)
 
 
 def orbit_of(config: GenerateConfig) -> Orbit:
@@ -186,35 +158,29 @@ def orbit_of(config: GenerateConfig) -> Orbit:
     return Orbit(config.elevation_deg, config.fov_deg, config.start_deg, config.span_deg)
 
 
-def make_condition(
-    captions: list[str], negative: str, orbit: Orbit, size: tuple[int, int, int], patch: int, encoder: TextEncoder
-) -> Condition:
-    """Say what clips should show, and from where; `size` is frames, height, width. On the encoder's device."""
-    text, mask = encoder([*captions, negative])
-    rays, angles = orbit_condition(orbit_rows([orbit], text.device), *size, patch)
-    return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
-
-
 def check(config: GenerateConfig) -> None:
     """Raise ValueError where the settings name a clip that the model cannot make."""
     if config.num_frames < 2 or config.num_frames % TIME:
         even = max(config.num_frames + config.num_frames % TIME, 2)
         raise ValueError(f"An orbit has an even number of frames, not {config.num_frames}: try {even}.")
-    unit = 2 * SPACE
-    if config.height % unit or config.width % unit or min(config.height, config.width) < unit:
-        height, width = (max(round(side / unit), 1) * unit for side in (config.height, config.width))
+    if config.height % UNIT or config.width % UNIT or min(config.height, config.width) < UNIT:
+        height, width = (max(round(side / UNIT), 1) * UNIT for side in (config.height, config.width))
         raise ValueError(
-            f"Height and width must be multiples of {unit}, not {config.height} and {config.width}: "
+            f"Height and width must be multiples of {UNIT}, not {config.height} and {config.width}: "
             f"try {height} and {width}."
         )
     if config.steps < 1:
         raise ValueError(f"The sampler needs at least one step, not {config.steps}: try 24.")
     if not config.shift > 0:
         raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
+    if not 0 < config.fine_from <= 1:
+        raise ValueError(f"fine_from is a time above 0 and up to 1, not {config.fine_from}: try 0.85.")
     if config.fps < 1:
         raise ValueError(f"A clip has at least one frame a second, not {config.fps}: try 8.")
     if not 1 <= config.candidates <= MOST_CANDIDATES:
         raise ValueError(f"Candidates are 1 to {MOST_CANDIDATES} clips, not {config.candidates}.")
+    if not 1 <= config.drafts <= MOST_CANDIDATES:
+        raise ValueError(f"Drafts are 1 to {MOST_CANDIDATES} small clips, not {config.drafts}: try 4.")
     if config.mends < 0:
         raise ValueError(f"Frames are mended 0 times or more, not {config.mends}.")
     if not 0 <= config.refine <= MOST_REFINEMENTS:
@@ -235,10 +201,7 @@ def check(config: GenerateConfig) -> None:
 def unlearnt(config: GenerateConfig, attributes: Attributes | None = None) -> list[str]:
     """Return a sentence for each thing and each setting of a clip that lies far from what the model has learnt."""
     learnt, notes = trained_for(model_path(config.model)), []
-    formats = [Format.read(text) for text in learnt.get("formats", [])]
-    num_frames = learnt.get("num_frames")
-    if num_frames:
-        formats.append(Format(num_frames, learnt["size"], learnt["size"]))
+    formats, num_frames = learnt_formats(learnt), learnt.get("num_frames")
     sizes = sorted({(form.width, form.height) for form in formats})
     if sizes and (config.width, config.height) not in sizes:
         known = " and ".join(f"{width} x {height}" for width, height in sizes)
@@ -269,47 +232,6 @@ def load_networks(model: str) -> tuple[VideoAutoencoder, OrbitDiT]:
 @lru_cache(maxsize=2)
 def _load(path: Path, _fingerprint: tuple[int, ...]) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, Any]]:
     return load_model(path)
-
-
-def sample_latents(
-    dit: OrbitDiT,
-    noise: Float[Tensor, "b t c h w"],
-    condition: Condition,
-    guide: Guide,
-    steps: int,
-    shift: float,
-    progress: Callable[[int, int], None] | None = None,
-    held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
-    start: float = 1.0,
-) -> Float[Tensor, "b t c h w"]:
-    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch.
-
-    `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
-    """
-    b, c = len(noise), condition
-    text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
-    mask = torch.cat([c.text_mask, c.null_mask.expand(b, -1)])
-    rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
-    reference = None if c.reference is None else _twice(c.reference)
-    given = None if c.given is None else _twice(c.given)
-
-    def velocity(z: Tensor, t: float) -> Tensor:
-        times = torch.full((2 * b,), t, device=z.device)
-        if not guide.is_on(t):
-            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
-        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        return guide.velocity(z, t, v, v_null)
-
-    if held is None:
-        return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)
-    straight, stays = noise - held[0], held[1][:, None, None, None]
-    return integrate(
-        lambda z, t: torch.where(stays, straight, velocity(z, t)), noise, steps, shift=shift, progress=progress
-    )
-
-
-def _twice(x: Tensor) -> Tensor:
-    return torch.cat([x, x])
 
 
 def to_clip(decoded: Float[Tensor, "f 5 h w"], orbit: Orbit, fps: int, prompt: str, caption: str, seed: int) -> Clip:

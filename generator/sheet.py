@@ -11,9 +11,9 @@ from PIL import Image
 from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
-from .sample import Guide, make_condition, sample_latents
+from .latents import sample_clips
 from .text import TextEncoder
-from .vae import SPACE, TIME, VideoAutoencoder
+from .vae import VideoAutoencoder
 
 CAPTIONS = [
     "A 3D model of a round mug, matte. The body is plain red. The handle is blue.",
@@ -31,14 +31,18 @@ SHOWN_FRAMES = 8
 
 @torch.no_grad()
 def write_sheet(
-    path: Path, vae: VideoAutoencoder, dit: OrbitDiT, encoder: TextEncoder, num_frames: int, size: int
+    path: Path,
+    vae: VideoAutoencoder,
+    dit: OrbitDiT,
+    encoder: TextEncoder,
+    num_frames: int,
+    size: int,
+    coarsest: int,
 ) -> None:
     """Write a PNG with one caption a row and frames of its orbit side by side, colour on white."""
-    shape = (len(CAPTIONS), num_frames // TIME, dit.config.latent_channels, size // SPACE, size // SPACE)
-    condition = make_condition(CAPTIONS, "", Orbit(15.0, 40.0), (num_frames, size, size), dit.config.patch, encoder)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(condition.text)
-    config = GenerateConfig()
-    z = sample_latents(dit, noise, condition, Guide.of(config), config.steps, config.shift)
+    config = GenerateConfig(num_frames=num_frames, height=size, width=size, drafts=1)
+    generator = torch.Generator().manual_seed(0)
+    z = sample_clips(vae, dit, encoder, CAPTIONS, Orbit(15.0, 40.0), config, generator, coarsest=coarsest)
     frames = vae.decode(z)[:, :: max(num_frames // SHOWN_FRAMES, 1), :3].clamp(0, 1).cpu()
     sheet = rearrange(frames, "b f c h w -> (b h) (f w) c")
     Image.fromarray((sheet * 255).round().to(torch.uint8).numpy()).save(path)

@@ -31,7 +31,7 @@ from torch import Tensor
 from . import precompile
 from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
-from .formats import Format, batch_of, formats_of
+from .formats import Format, batch_of, formats_of, least_side
 from .grammar import CATEGORIES, sample_attributes
 from .judge import load_judge, render_examples, save_judge, score, train_judge
 from .optimizers import Clock, make_optimizers
@@ -100,6 +100,10 @@ def check(config: TrainConfig) -> None:
         if not 0 < config.teacher_share < 1 - config.edit_share:
             raise ValueError("teacher_share must lie between 0 and what edit_share leaves of a batch.")
     formats_of(config)
+    if config.fine_share > 0 and not config.sees_halves:
+        raise ValueError("fine_share is for a model that begins clips at half the size: set half_share, too.")
+    if not (0 <= config.fine_share <= 1 and 0 < config.fine_until <= 1):
+        raise ValueError("fine_share lies between 0 and 1, fine_until above 0 and up to 1.")
     unknown = [name for name in config.focus if name not in CATEGORIES]
     if unknown or (config.focus_share > 0 and not config.focus):
         wrong = f"There is no category {unknown[0]!r}" if unknown else "focus_share is set, but focus names no category"
@@ -275,10 +279,11 @@ class Trainer:
 
             def save(number=number, rota=rota, optimizers=optimizers) -> None:
                 save_state(self.folder / "dit.pt", run.state(number, optimizers))
-                save_model(self.weights, vae, run.ema, self._settings(run))
+                settings = self._settings(run)
+                save_model(self.weights, vae, run.ema, settings)
                 size = rota.full.clips.z.shape[-1] * SPACE
                 sheet = self.folder / "sheets" / f"{run.steps:06d}.png"
-                write_sheet(sheet, vae, run.ema, encoder, self.config.num_frames, size)
+                write_sheet(sheet, vae, run.ema, encoder, self.config.num_frames, size, least_side(settings))
 
             self._run(name, clock, stepper, draw, save)
             self._first(save)
@@ -316,7 +321,9 @@ class Trainer:
             batch = Batch(**tensors)
             shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
             known = count_known(len(batch.z), self.teacher_share)
-            return dit_loss(run.dit, batch, self.generator, shift, run.teacher, known)
+            is_small = batch.z[0, :, 0].numel() < num_cells
+            fine = 0.0 if is_small else c.fine_share
+            return dit_loss(run.dit, batch, self.generator, shift, run.teacher, known, fine, c.fine_until)
 
         def after_step() -> None:
             update_ema(run.ema, run.dit, weight)
@@ -351,7 +358,8 @@ class Trainer:
         vae, dit, encoder = vae.to(self.device), dit.to(self.device), load_text_encoder().to(self.device)
         judge = load_judge(path).to(self.device)
         with self._autocast() if self.device.type == "cuda" else nullcontext():
-            scores = score(judge, vae, dit, encoder, c.judged_clips, c.num_frames, c.size, workers=c.workers)
+            shape = (c.num_frames, c.size, least_side(settings))
+            scores = score(judge, vae, dit, encoder, c.judged_clips, *shape, workers=c.workers)
             scores["autoencoder"] = vae_scores(vae, self._held_out_clips(64))
         compute = {
             "machine": f"{torch.get_num_threads()} threads" if self.device.type == "cpu" else self.device.type,

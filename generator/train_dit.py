@@ -213,13 +213,19 @@ def dit_loss(
     time_shift: float,
     teacher: Callable[..., Tensor] | None = None,
     num_known: int = 0,
+    fine_share: float = 0.0,
+    fine_until: float = 1.0,
 ) -> Tensor:
     """Mean squared error of the velocity eps - z at random times (rectified flow).
 
     The first `num_known` clips are held to the teacher's velocity: the mean of all that eps - z could be, as far as it
-    knows, so with none of its noise.
+    knows, so with none of its noise. Of all a share is seen at times below `fine_until` alone.
     """
-    t = sample_times(noise_like(batch.z[:, 0, 0, 0, 0], generator), time_shift)
+    one_each = batch.z[:, 0, 0, 0, 0]
+    t = sample_times(noise_like(one_each, generator), time_shift)
+    if fine_share > 0:
+        drawn = torch.special.ndtr(noise_like(one_each, generator))
+        t = torch.where(drawn < fine_share, fine_until * t, t)
     eps = noise_like(batch.z, generator)
     z_t = interpolate(batch.z, eps, t)
     inputs = (z_t, t, batch.text, batch.text_mask, batch.rays, batch.angles, batch.reference, batch.given)

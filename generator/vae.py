@@ -17,6 +17,7 @@ from .config import VaeConfig
 
 SPACE = 8  # pixels a latent cell covers, each way
 TIME = 2  # frames a latent frame covers
+UNIT = 2 * SPACE  # pixels that a token of the transformer covers, each way
 
 
 class ResBlock(nn.Module):

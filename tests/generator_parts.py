@@ -71,9 +71,9 @@ def tiny_vae(seed: int = 0) -> VideoAutoencoder:
     return awake(VideoAutoencoder(VAE)).eval()
 
 
-def tiny_dit(seed: int = 0) -> OrbitDiT:
+def tiny_dit(seed: int = 0, config: DitConfig = DIT) -> OrbitDiT:
     torch.manual_seed(seed)
-    return awake(OrbitDiT(DIT)).eval()
+    return awake(OrbitDiT(config)).eval()
 
 
 def awake(model: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ from generator.condition import Condition
 from generator.config import EditConfig
 from generator.data import Orbit
 from generator.edit import flow_edit, merged, recolored
-from generator.sample import make_condition
+from generator.latents import make_condition
 from generator.text import load_text_encoder
 from generator_parts import tiny_dit
 

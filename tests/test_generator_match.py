@@ -53,8 +53,9 @@ def test_held_out_renders_find_their_sentences(shown):
 
 def test_a_match_is_the_cosine_of_the_two_vectors(shown):
     views, texts = shown
-    frames = rearrange(views[0], "v c h w -> v h w c").repeat_interleave(6, dim=0)  # quarters are those four again
-    assert torch.allclose(quarters(frames)[0], views[0].float() / 255, atol=1e-6)
+    clips = views[:2].repeat_interleave(6, dim=1)  # quarters are those four again
+    frames = rearrange(clips[0], "f c h w -> f h w c")
+    assert torch.allclose(quarters(clips.float() / 255), views[:2].float() / 255, atol=1e-6)
     with torch.no_grad():
         seen = load_matcher().see(views[:1].float() / 255)
         read = load_matcher().read(text_features(load_text_encoder(), texts[:2]))

@@ -10,8 +10,9 @@ from generator.clip import Clip
 from generator.condition import Condition
 from generator.config import GenerateConfig
 from generator.data import Orbit
+from generator.latents import Guide, sample_latents
 from generator.rays import intrinsics
-from generator.sample import Guide, check, from_clip, generate, regenerate, sample_latents, to_clip
+from generator.sample import check, from_clip, generate, regenerate, to_clip
 from generator.weights import save_model
 from generator_parts import DIT, tiny_dit, tiny_vae
 
@@ -162,8 +163,10 @@ REFUSED = {
     "width": (8, "multiples of 16, not 16 and 8: try 16 and 16"),
     "steps": (0, "at least one step, not 0: try 24"),
     "shift": (0.0, "above 0, not 0.0"),
+    "fine_from": (1.5, "above 0 and up to 1, not 1.5: try 0.85"),
     "fps": (0, "one frame a second, not 0: try 8"),
     "candidates": (0, "1 to 64 clips, not 0"),
+    "drafts": (0, "1 to 64 small clips, not 0: try 4"),
     "mends": (-1, "0 times or more, not -1"),
     "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
     "start_deg": (400.0, "between -360 and 360 degrees, not at 400.0"),
@@ -187,7 +190,7 @@ def test_no_size_is_no_size(config, name, value):
         check(replace(config, **{name: value}))
 
 
-@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "span_deg", "shift"])
+@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "span_deg", "shift", "fine_from"])
 def test_not_a_number_is_refused(config, name):
     with pytest.raises(ValueError, match="not"):
         check(replace(config, **{name: float("nan")}))

@@ -11,7 +11,7 @@ SIZE = 16
 
 
 def sheet(path, num_frames: int, seed: int = 0) -> np.ndarray:
-    write_sheet(path, tiny_vae(seed), tiny_dit(seed), load_text_encoder(), num_frames, SIZE)
+    write_sheet(path, tiny_vae(seed), tiny_dit(seed), load_text_encoder(), num_frames, SIZE, coarsest=SIZE)
     return np.asarray(Image.open(path))
 
 

@@ -207,12 +207,12 @@ def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
     assert torch.equal(trainer.encode(vae)[0].known, clips[0].known)  # read again
     seen = []
 
-    def loss(model, batch, generator, shift, teacher, num_known):
+    def loss(model, batch, generator, shift, teacher, num_known, *fine):
         seen.append(num_known)
         if len(seen) == 1:  # it starts as its teacher
             held = dit_loss(model, batch, generator, shift, teacher, len(batch.z))
             assert held.item() < 1e-8
-        return dit_loss(model, batch, generator, shift, teacher, num_known)
+        return dit_loss(model, batch, generator, shift, teacher, num_known, *fine)
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
     trainer.train_dit(vae, clips)
@@ -251,7 +251,8 @@ def test_the_transformer_begins_at_half_the_size_and_ends_with_the_time(tmp_path
 def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
     half = PhaseConfig(minutes=0, batch=3)
     dit = PhaseConfig(minutes=0.02, batch=2, warmup=5)
-    config = tiny(tmp_path, size=32, half_phase=half, half_share=0.6, dit_phase=dit, time_shift=3.0, judge_clips=0)
+    fine = {"fine_share": 0.7, "fine_until": 0.8, "judge_clips": 0}
+    config = tiny(tmp_path, size=32, half_phase=half, half_share=0.6, dit_phase=dit, time_shift=3.0, **fine)
     trainer = Trainer(config, lambda line: None)
     trainer.render()
     vae = trainer.train_vae()
@@ -259,15 +260,16 @@ def test_some_steps_see_half_the_size(tmp_path, monkeypatch):
     assert [latent.z.shape[-1] for latent in clips] == [2, 4]
     seen = []
 
-    def loss(model, batch, generator, shift, *teacher):
-        seen.append((len(batch.z), batch.z.shape[-1], shift))
-        return dit_loss(model, batch, generator, shift, *teacher)
+    def loss(model, batch, generator, shift, teacher, num_known, fine_share, fine_until):
+        seen.append((len(batch.z), batch.z.shape[-1], shift, fine_share))
+        assert fine_until == 0.8
+        return dit_loss(model, batch, generator, shift, teacher, num_known, fine_share, fine_until)
 
     monkeypatch.setattr(trainer_module, "dit_loss", loss)
     weights = trainer.train_dit(vae, clips)
     assert trained_for(weights)["formats"] == ["4x16x16"]
-    assert set(seen) == {(3, 2, 1.5), (2, 4, 3.0)}
-    sizes = [size for _, size, _ in seen[:5]]  # a slow machine comes to fewer
+    assert set(seen) == {(3, 2, 1.5, 0.0), (2, 4, 3.0, 0.7)}
+    sizes = [size for _, size, *_ in seen[:5]]  # a slow machine comes to fewer
     assert sizes == [2, 4, 2, 4, 2][: len(sizes)]  # three of five
 
 
@@ -357,6 +359,8 @@ def test_missing_files_are_named_before_any_work(tmp_path):
     [
         ({"focus": ("fox", "unicorn"), "focus_share": 0.5}, "There is no category 'unicorn'; there are: chair"),
         ({"focus_share": 0.5}, "focus_share is set, but focus names no category"),
+        ({"fine_share": 0.5}, "fine_share is for a model that begins clips at half the size"),
+        ({"fine_share": 1.5, "half_share": 0.5}, "fine_share lies between 0 and 1"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
         ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
         (BY_TEACHER, "all kinds but those of focus: name there the ones to learn"),

@@ -239,6 +239,19 @@ def test_what_the_teacher_knows_is_held_to_its_velocity(latents):
     assert dit_loss(teacher, batch, torch.Generator().manual_seed(0), 1.0, teacher, len(batch.z)).item() < 1e-10
 
 
+def test_a_share_is_seen_at_fine_times_alone(latents):
+    """The times are those that the transformer is told."""
+    batch, told = draw(latents, 64), {}
+    for share in (0.0, 0.6, 1.0):
+        dit = OrbitDiT(DIT)
+        dit.register_forward_pre_hook(lambda _, args, share=share: told.update({share: args[1]}))
+        dit_loss(dit, batch, torch.Generator().manual_seed(0), 2.0, None, 0, share, 0.5)
+    scaled = [torch.isclose(told[share], 0.5 * told[0.0]) for share in (0.6, 1.0)]
+    assert bool(scaled[1].all())
+    assert 0.4 < scaled[0].float().mean() < 0.8
+    assert torch.equal(told[0.6][~scaled[0]], told[0.0][~scaled[0]])
+
+
 def test_transformer_loss_falls(latents):
     torch.manual_seed(0)
     dit, generator = awake(OrbitDiT(REFERRING)), torch.Generator().manual_seed(0)

@@ -1,0 +1,201 @@
+"""From captions and cameras to latents: guidance, the flow, and larger clips begun at a smaller size.
+
+Shapes: b clips, t latent frames, f frames, h w latent cells or pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .condition import Condition, orbit_condition, orbit_rows
+from .config import GenerateConfig
+from .data import Orbit
+from .dit import OrbitDiT
+from .flow import integrate, visited
+from .match import load_matcher, quarters, text_features
+from .text import TextEncoder
+from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724)."""
+
+    scale: float
+    start: float
+    end: float
+    rescale: float = 0.0
+    """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
+
+    @staticmethod
+    def of(config: GenerateConfig) -> Guide:
+        """Return what the settings of a clip say."""
+        return Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
+
+    def is_on(self, t: float) -> bool:
+        return self.scale != 1 and self.start <= t <= self.end
+
+    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor) -> Tensor:
+        """Combine the velocities [b,t,c,h,w] with and without the text."""
+        guided = v_null + self.scale * (v - v_null)
+        if self.rescale == 0 or t == 0:
+            return guided
+        data = z - t * guided
+        ratio = (z - t * v).std(dim=(1, 2, 3, 4), keepdim=True) / data.std(dim=(1, 2, 3, 4), keepdim=True)
+        return (z - data * (1 - self.rescale + self.rescale * ratio)) / t
+
+
+def sample_clips(
+    vae: VideoAutoencoder,
+    dit: OrbitDiT,
+    encoder: TextEncoder,
+    captions: list[str],
+    orbit: Orbit,
+    config: GenerateConfig,
+    generator: torch.Generator,
+    *,
+    coarsest: int,
+    picture: Float[Tensor, "4 h w"] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Float[Tensor, "b t c h8 w8"]:
+    """Sample the latents of clips of the size that the config names, from coarse to fine.
+
+    What a thing is, is decided near noise, and a small clip is enough for that, as in Pyramid Flow (arXiv:2410.05954):
+    it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
+    the size, as often as that fits. Of small clips `config.drafts` are sampled for each caption, being cheap, and the
+    one goes on that the matcher finds nearest to it. No clip becomes smaller than `coarsest` pixels, the least that
+    the model has learnt. `picture` is what the first frame shows. On the encoder's device.
+    """
+    c = config
+    sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
+    starts = [1.0] + [c.fine_from] * (len(sizes) - 1)
+    counts = [len(visited(c.steps, c.shift, start)) - 1 for start in starts]
+    clips: Tensor | None = None
+    for level, (size, start) in enumerate(zip(sizes, starts)):
+        is_last = level == len(sizes) - 1
+        drafts = c.drafts if level == 0 and not is_last else 1
+        told = [caption for caption in captions for _ in range(drafts)]
+        clip_shape = (c.num_frames, *size)
+        condition = make_condition(told, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
+        shape = (len(told), *latent_shape(clip_shape, dit))
+        if picture is not None:
+            condition = _with_picture(condition, vae, dit, _resized(picture[None], size), shape)
+        noisy = torch.randn(shape, generator=generator).to(condition.text)
+        if clips is not None:
+            larger = _resized(clips.flatten(0, 1), size).unflatten(0, clips.shape[:2])
+            noisy = start * noisy + (1 - start) * vae.encode(larger, orbit.is_closed)
+        report = None if progress is None else _part_of(progress, sum(counts[:level]), sum(counts))
+        z = sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+        if is_last:
+            return z
+        clips = vae.decode(z, orbit.is_closed).clamp(0, 1)
+        if drafts > 1:
+            clips = _nearest(clips.unflatten(0, (-1, drafts)), captions, encoder)
+    raise AssertionError
+
+
+def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
+    """Return the heights and widths that a clip goes through: halves, as long as these are whole tokens and no side is
+    below `coarsest`; the smallest first."""
+    sizes = [(height, width)]
+    while min(sizes[0]) >= 2 * coarsest and all(side % (2 * UNIT) == 0 for side in sizes[0]):
+        sizes.insert(0, (sizes[0][0] // 2, sizes[0][1] // 2))
+    return sizes
+
+
+def _nearest(
+    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], encoder: TextEncoder
+) -> Float[Tensor, "b f 5 h w"]:
+    """Return of each caption's drafts the one that shows it best."""
+    matcher = deepcopy(load_matcher()).to(drafts.device)
+    seen = matcher.see(quarters(drafts[..., :3, :, :].flatten(0, 1).float())).unflatten(0, drafts.shape[:2])
+    read = matcher.read(text_features(encoder, captions).float())
+    return drafts[torch.arange(len(drafts)), torch.einsum("bkj,bj->bk", seen, read).argmax(1)]
+
+
+def latent_shape(clip_shape: tuple[int, int, int], dit: OrbitDiT) -> tuple[int, int, int, int]:
+    """Return t, c, h, w of the latents of a clip of frames, height, width."""
+    f, height, width = clip_shape
+    return f // TIME, dit.config.latent_channels, height // SPACE, width // SPACE
+
+
+def _resized(pictures: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
+    if pictures.shape[-2:] == size:
+        return pictures
+    return F.interpolate(pictures.float(), size=size, mode="bicubic", antialias=True).clamp(0, 1)  # no bf16 there
+
+
+def _part_of(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:
+    return lambda step, _: progress(before + step, total)
+
+
+def _with_picture(
+    condition: Condition,
+    vae: VideoAutoencoder,
+    dit: OrbitDiT,
+    picture: Float[Tensor, "1 4 h w"],
+    shape: tuple[int, ...],
+) -> Condition:
+    """Give the first latent frame as reference. Raises ValueError for a model that takes none."""
+    if not dit.config.has_reference:
+        raise ValueError("This model takes no picture to begin with; use orbit-s, or leave the image out.")
+    reference, given = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
+    reference[:, 0], given[:, 0] = encode_picture(vae, picture), True
+    return replace(condition, reference=reference, given=given)
+
+
+def make_condition(
+    captions: list[str], negative: str, orbit: Orbit, size: tuple[int, int, int], patch: int, encoder: TextEncoder
+) -> Condition:
+    """Say what clips should show, and from where; `size` is frames, height, width. On the encoder's device."""
+    text, mask = encoder([*captions, negative])
+    rays, angles = orbit_condition(orbit_rows([orbit], text.device), *size, patch)
+    return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
+
+
+def sample_latents(
+    dit: OrbitDiT,
+    noise: Float[Tensor, "b t c h w"],
+    condition: Condition,
+    guide: Guide,
+    steps: int,
+    shift: float,
+    progress: Callable[[int, int], None] | None = None,
+    held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
+    start: float = 1.0,
+) -> Float[Tensor, "b t c h w"]:
+    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch.
+
+    `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
+    """
+    b, c = len(noise), condition
+    text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
+    mask = torch.cat([c.text_mask, c.null_mask.expand(b, -1)])
+    rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
+    reference = None if c.reference is None else _twice(c.reference)
+    given = None if c.given is None else _twice(c.given)
+
+    def velocity(z: Tensor, t: float) -> Tensor:
+        times = torch.full((2 * b,), t, device=z.device)
+        if not guide.is_on(t):
+            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
+        return guide.velocity(z, t, v, v_null)
+
+    if held is None:
+        return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)
+    straight, stays = noise - held[0], held[1][:, None, None, None]
+    return integrate(
+        lambda z, t: torch.where(stays, straight, velocity(z, t)), noise, steps, shift=shift, progress=progress
+    )
+
+
+def _twice(x: Tensor) -> Tensor:
+    return torch.cat([x, x])

@@ -1,0 +1,162 @@
+"""Coarse to fine: through which sizes a clip goes, what the larger one keeps of the smaller one, and what is told."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from einops import reduce
+
+from generator.config import GenerateConfig
+from generator.data import Orbit
+from generator.flow import schedule, visited
+from generator.latents import sample_clips, sizes_of
+from generator.match import Matcher
+from generator.sample import generate
+from generator.text import load_text_encoder
+from generator.vae import VideoAutoencoder, encode_picture
+from generator.weights import load_model, model_path, save_model
+from generator_parts import REFERRING, tiny_dit, tiny_vae
+
+CONFIG = GenerateConfig(steps=4, num_frames=4, height=32, width=32, drafts=1)
+
+
+def sampled(config: GenerateConfig = CONFIG, coarsest: int = 16, *, dit=None, **more) -> torch.Tensor:
+    generator, captions = torch.Generator().manual_seed(3), ["a red mug", "a blue car"]
+    with torch.inference_mode():
+        return sample_clips(
+            tiny_vae(),
+            dit or tiny_dit(),
+            load_text_encoder(),
+            captions,
+            Orbit(15.0, 40.0),
+            config,
+            generator,
+            coarsest=coarsest,
+            **more,
+        )
+
+
+@pytest.mark.parametrize(
+    ("size", "coarsest", "sizes"),
+    [
+        ((128, 128), 64, [(64, 64), (128, 128)]),
+        ((64, 64), 64, [(64, 64)]),
+        ((256, 256), 64, [(64, 64), (128, 128), (256, 256)]),
+        ((96, 192), 64, [(96, 192)]),
+        ((128, 192), 64, [(64, 96), (128, 192)]),
+        ((144, 144), 64, [(144, 144)]),  # 72 is no multiple of 16
+        ((128, 128), 128, [(128, 128)]),
+    ],
+)
+def test_a_clip_is_begun_at_the_smallest_size_that_was_learnt(size, coarsest, sizes):
+    assert sizes_of(*size, coarsest) == sizes
+
+
+def test_from_time_one_on_the_full_size_is_all():
+    assert torch.equal(sampled(replace(CONFIG, fine_from=1.0)), sampled(coarsest=32))
+    assert not torch.equal(sampled(), sampled(coarsest=32))
+
+
+def test_the_same_noise_gives_the_same_latents():
+    assert torch.equal(sampled(), sampled())
+    assert sampled().shape == (2, 2, tiny_dit().config.latent_channels, 4, 4)
+
+
+def test_times_below_the_start_are_visited():
+    assert visited(4, 1.0) == schedule(4, 1.0).tolist()
+    assert visited(4, 1.0, 0.6) == [0.6, 0.5, 0.25, 0.0]
+
+
+@pytest.mark.parametrize(("fine_from", "fine_steps"), [(0.6, 2), (0.9, 3), (1.0, None)])
+def test_progress_counts_the_steps_of_all_sizes(fine_from, fine_steps):
+    told, steps = [], []
+    config = replace(CONFIG, fine_from=fine_from)
+    dit = tiny_dit()
+    dit.register_forward_pre_hook(lambda _, args: steps.append(args[0].shape[-1]))
+    sampled(config, dit=dit, progress=lambda step, total: told.append((step, total)))
+    assert told == [(i + 1, len(told)) for i in range(len(told))]
+    assert len(steps) == len(told)
+    small, large = steps.count(2), steps.count(4)
+    assert (small, large) == ((4, len(visited(4, config.shift, fine_from)) - 1) if fine_steps else (0, 4))
+
+
+@torch.inference_mode()
+def test_what_the_model_has_learnt_decides_and_the_large_clip_shows_what_the_small_one_did():
+    """With orbit-s: the large clip is the small one, sharper."""
+    vae, dit, _ = load_model(model_path("orbit-s"))
+    config = GenerateConfig(steps=8, num_frames=8, fine_from=0.5, drafts=1)
+    made = {}
+    for name, settings in (("small", replace(config, height=64, width=64)), ("large", config)):
+        generator = torch.Generator().manual_seed(0)
+        z = sample_clips(
+            vae, dit, load_text_encoder(), ["a red mug"], Orbit(15.0, 40.0), settings, generator, coarsest=64
+        )
+        made[name] = vae.decode(z).clamp(0, 1)[0, :, :4]
+    again = reduce(made["large"], "f c (h p) (w q) -> f c h w", "mean", p=2, q=2)
+    assert (again - made["small"]).abs().mean() < 0.02
+    assert made["small"][:, 3].mean() > 0.05
+
+
+def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
+    """A matcher that likes dark views: of four drafts the darkest one is enlarged, of each caption."""
+    clips, views = [], []
+
+    def see(self, shown):
+        views.append(shown)
+        return torch.cat([1 - shown.mean(dim=(1, 2, 3, 4))[:, None], torch.zeros(len(shown), 127)], dim=1)
+
+    monkeypatch.setattr(Matcher, "see", see)
+    monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
+    encode = VideoAutoencoder.encode
+
+    def watched(self, shown, *args):
+        clips.append(shown)
+        return encode(self, shown, *args)
+
+    monkeypatch.setattr(VideoAutoencoder, "encode", watched)
+    z = sampled(replace(CONFIG, drafts=4))
+    assert z.shape[0] == 2
+    assert views[0].shape == (8, 4, 3, 64, 64)
+    darkness = -views[0].mean(dim=(1, 2, 3, 4)).view(2, 4)
+    assert len(set(darkness.flatten().tolist())) == 8
+    assert clips[0].shape == (2, 4, 5, 32, 32)
+    shown = torch.nn.functional.interpolate(clips[0][:, :, :3].flatten(0, 1), size=(64, 64), mode="bilinear")
+    others = (views[0].reshape(2, 4, -1) - shown.reshape(2, 1, -1)).abs().mean(-1)
+    assert others.argmin(1).tolist() == darkness.argmax(1).tolist()
+    assert torch.equal(sampled(replace(CONFIG, drafts=4)), z)
+
+
+def test_a_picture_is_given_at_every_size():
+    seen = []
+    dit = tiny_dit(config=REFERRING)
+    dit.register_forward_pre_hook(lambda _, args: seen.append((args[0].shape[-1], args[6], args[7])))
+    picture = torch.rand(4, 32, 32, generator=torch.Generator().manual_seed(1))
+    sampled(replace(CONFIG, guidance=1.0), dit=dit, picture=picture)
+    assert {size for size, _, _ in seen} == {2, 4}
+    for size, reference, given in seen:
+        assert given.tolist() == [[True, False]] * 2
+        if size == 4:
+            torch.testing.assert_close(reference[:1, 0], encode_picture(tiny_vae(), picture[None]).detach())
+
+
+def test_in_bf16_it_goes_as_well():
+    with torch.autocast("cpu", torch.bfloat16):
+        z = sampled(replace(CONFIG, drafts=2))
+    assert bool(z.isfinite().all())
+
+
+@pytest.mark.parametrize(("formats", "sizes"), [([], {4}), (["4x16x16"], {2, 4})])
+def test_the_header_says_where_a_clip_begins(formats, sizes, tmp_path, monkeypatch):
+    path = tmp_path / "tiny.safetensors"
+    save_model(path, tiny_vae(), tiny_dit(), {"num_frames": 4, "size": 32, "steps": 0, "formats": formats})
+    seen = set()
+    load = load_model
+
+    def watched(path):
+        vae, dit, settings = load(path)
+        dit.register_forward_pre_hook(lambda _, args: seen.add(args[0].shape[-1]))
+        return vae, dit, settings
+
+    monkeypatch.setattr("generator.sample.load_model", watched)
+    generate("a red mug", replace(CONFIG, model=str(path)))
+    assert seen == sizes
