@@ -77,28 +77,30 @@ def sample_clips(
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
     starts = [1.0] + [c.fine_from] * (len(sizes) - 1)
     counts = [len(visited(c.steps, c.shift, start)) - 1 for start in starts]
-    clips: Tensor | None = None
-    for level, (size, start) in enumerate(zip(sizes, starts)):
-        is_last = level == len(sizes) - 1
-        drafts = c.drafts if level == 0 and not is_last else 1
-        told = [caption for caption in captions for _ in range(drafts)]
-        clip_shape = (c.num_frames, *size)
+
+    def draw(level: int, told: list[str], smaller: Tensor | None = None) -> Tensor:
+        clip_shape, start = (c.num_frames, *sizes[level]), starts[level]
         condition = make_condition(told, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
         shape = (len(told), *latent_shape(clip_shape, dit))
         if picture is not None:
-            condition = _with_picture(condition, vae, dit, _resized(picture[None], size), shape)
+            condition = _with_picture(condition, vae, dit, _resized(picture[None], sizes[level]), shape)
         noisy = torch.randn(shape, generator=generator).to(condition.text)
-        if clips is not None:
-            larger = _resized(clips.flatten(0, 1), size).unflatten(0, clips.shape[:2])
+        if smaller is not None:
+            larger = _resized(smaller.flatten(0, 1), sizes[level]).unflatten(0, smaller.shape[:2])
             noisy = start * noisy + (1 - start) * vae.encode(larger, orbit.is_closed)
         report = None if progress is None else _part_of(progress, sum(counts[:level]), sum(counts))
-        z = sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
-        if is_last:
-            return z
-        clips = vae.decode(z, orbit.is_closed).clamp(0, 1)
-        if drafts > 1:
-            clips = _nearest(clips.unflatten(0, (-1, drafts)), captions, encoder)
-    raise AssertionError
+        return sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+
+    def decoded(z: Tensor) -> Tensor:
+        return vae.decode(z, orbit.is_closed).clamp(0, 1)
+
+    if len(sizes) == 1:
+        return draw(0, captions)
+    drafts = decoded(draw(0, [caption for caption in captions for _ in range(c.drafts)]))
+    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, encoder)
+    for level in range(1, len(sizes) - 1):
+        clips = decoded(draw(level, captions, clips))
+    return draw(len(sizes) - 1, captions, clips)
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
@@ -114,6 +116,8 @@ def _nearest(
     drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], encoder: TextEncoder
 ) -> Float[Tensor, "b f 5 h w"]:
     """Return of each caption's drafts the one that shows it best."""
+    if drafts.shape[1] == 1:
+        return drafts[:, 0]
     matcher = deepcopy(load_matcher()).to(drafts.device)
     seen = matcher.see(quarters(drafts[..., :3, :, :].flatten(0, 1).float())).unflatten(0, drafts.shape[:2])
     read = matcher.read(text_features(encoder, captions).float())
@@ -146,7 +150,8 @@ def _with_picture(
     """Give the first latent frame as reference. Raises ValueError for a model that takes none."""
     if not dit.config.has_reference:
         raise ValueError("This model takes no picture to begin with; use orbit-s, or leave the image out.")
-    reference, given = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
+    device = condition.text.device
+    reference, given = torch.zeros(shape, device=device), torch.zeros(shape[:2], dtype=torch.bool, device=device)
     reference[:, 0], given[:, 0] = encode_picture(vae, picture), True
     return replace(condition, reference=reference, given=given)
 

@@ -23,6 +23,7 @@ CAPS = {
     "generate.width": 256,
     "generate.fps": 60,
     "generate.candidates": 8,
+    "generate.drafts": 16,
     "generate.mends": 4,
     "generate.refine": 4,
     "input.num_frames": 96,
