@@ -82,11 +82,15 @@ def test_a_size_that_the_model_has_not_learnt_gets_a_note():
     assert "learnt clips of 64 x 64 and 128 x 128 pixels; those of 128 x 64" in note
 
 
-def test_a_thing_that_the_weights_have_not_seen_gets_a_note():
+def test_a_thing_that_the_weights_have_not_seen_gets_a_note(tmp_path):
+    learnt = {"num_frames": 24, "size": 128, "steps": 0, "categories": 54}
+    save_model(tmp_path / "tiny.safetensors", tiny_vae(), tiny_dit(), learnt)
     for prompt in ("a red fox", "a cat next to a fox"):
-        assert checked_prompt(prompt, 0, replace(FEW, num_frames=24)).notes == (
+        usual = replace(FEW, num_frames=24)
+        assert checked_prompt(prompt, 0, replace(usual, model=str(tmp_path / "tiny.safetensors"))).notes == (
             "The model has hardly seen any foxes yet: the result may vary.",
         )
+        assert checked_prompt(prompt, 0, usual).notes == ()
 
 
 def test_far_cameras_few_frames_and_parts_of_a_turn_get_notes():
