@@ -16,7 +16,7 @@ from vid2three.errors import DiskError, is_users_mistake
 from vid2three.run import MANIFEST, held_run, load_run
 
 SETTINGS = """
-generate: {steps: 2}
+generate: {steps: 4}
 fit: {num_splats: 300, iterations: 20}
 nerf: {resolution: 24, iterations: 30}
 mesh: {num_faces: 800, resolution: 32, extra_views: 4, texture_size: 128}
