@@ -108,13 +108,14 @@ def multiply(counted: Counter) -> None:
 
 
 def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
-    """Do what the autoencoder has to do in one sampling: decode at each size, and encode what was enlarged."""
+    """Do what the autoencoder does in one sampling: decode at each size, all drafts, and encode what was enlarged."""
     frames, sizes = config.num_frames, sizes_of(config.height, config.width, coarsest)
     with torch.inference_mode():
         for level, (height, width) in enumerate(sizes):
+            clips = config.drafts if level == 0 < len(sizes) - 1 else 1
             if level > 0:
                 vae.encode(torch.zeros(1, frames, vae.config.channels, height, width))
-            vae.decode(torch.zeros(1, frames // TIME, vae.config.latent_channels, height // SPACE, width // SPACE))
+            vae.decode(torch.zeros(clips, frames // TIME, vae.config.latent_channels, height // SPACE, width // SPACE))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Shapes: b clips, t latent frames, f frames, h w latent cells or pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
@@ -118,9 +117,9 @@ def _nearest(
     """Return of each caption's drafts the one that shows it best."""
     if drafts.shape[1] == 1:
         return drafts[:, 0]
-    matcher = deepcopy(load_matcher()).to(drafts.device)
-    seen = matcher.see(quarters(drafts[..., :3, :, :].flatten(0, 1).float())).unflatten(0, drafts.shape[:2])
-    read = matcher.read(text_features(encoder, captions).float())
+    matcher = load_matcher()  # on the CPU: it sees four small views of each
+    seen = matcher.see(quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()).unflatten(0, drafts.shape[:2])
+    read = matcher.read(text_features(encoder, captions).float().cpu())
     return drafts[torch.arange(len(drafts)), torch.einsum("bkj,bj->bk", seen, read).argmax(1)]
 
 

@@ -50,9 +50,8 @@ def generate(
     """
     check(config)
     caption = expand(prompt).text
-    vae, dit = load_networks(config.model)
+    vae, dit, learnt = _networks_and_settings(config.model)
     orbit, generator = orbit_of(config), torch.Generator().manual_seed(seed)
-    coarsest = least_side(trained_for(model_path(config.model)))
     with torch.inference_mode():
         z = sample_clips(
             vae,
@@ -62,7 +61,7 @@ def generate(
             orbit,
             config,
             generator,
-            coarsest=coarsest,
+            coarsest=least_side(learnt),
             picture=picture,
             progress=progress,
         )
@@ -145,11 +144,9 @@ def _sampled_from(
     )
     with torch.inference_mode():
         known = vae.encode(from_clip(clip, orbit)[None], orbit.is_closed)
-        noisy = start * noise + (1 - start) * known if start < 1 else noise
+        noisy = start * noise + (1 - start) * known
         held = None if stays is None else (known, stays)
-        z = sample_latents(
-            dit, noisy, condition, Guide.of(config), config.steps, config.shift, progress, held, start=start
-        )
+        z = sample_latents(dit, noisy, condition, Guide.of(config), config.steps, config.shift, progress, held, start)
         return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
 
 
@@ -225,8 +222,12 @@ def unlearnt(config: GenerateConfig, attributes: Attributes | None = None) -> li
 
 def load_networks(model: str) -> tuple[VideoAutoencoder, OrbitDiT]:
     """Return the two networks of an embedded model or a file; kept, so that a second call costs nothing."""
+    return _networks_and_settings(model)[:2]
+
+
+def _networks_and_settings(model: str) -> tuple[VideoAutoencoder, OrbitDiT, dict[str, Any]]:
     path = model_path(model)
-    return _load(path, fingerprint(path))[:2]
+    return _load(path, fingerprint(path))
 
 
 @lru_cache(maxsize=2)

@@ -319,10 +319,10 @@ class Trainer:
 
         def loss(**tensors: Tensor) -> Tensor:
             batch = Batch(**tensors)
-            shift = c.time_shift * math.sqrt(batch.z[0, :, 0].numel() / num_cells)
+            size = batch.z[0, :, 0].numel() / num_cells
+            shift = c.time_shift * math.sqrt(size)
             known = count_known(len(batch.z), self.teacher_share)
-            is_small = batch.z[0, :, 0].numel() < num_cells
-            fine = 0.0 if is_small else c.fine_share
+            fine = c.fine_share if size == 1 else 0.0
             return dit_loss(run.dit, batch, self.generator, shift, run.teacher, known, fine, c.fine_until)
 
         def after_step() -> None:
