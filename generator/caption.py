@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, pattern_color
-from .lexicon import READ_AS, SHADES, Meaning, lexicon
+from .lexicon import BY_SECOND, READ_AS, SHADES, Meaning, lexicon, look
 from .spelling import meant, nearest_word, split
 from .subjects import STOPS, Thing, find_subject
 from .text import load_text_encoder
@@ -70,6 +70,8 @@ class _Reading:
     """What has been understood of a thing so far."""
 
     category: str
+    usual: tuple[str, str, str]
+    """Main colour, second colour and pattern where none is said."""
     found: dict[str, str] = field(default_factory=dict)
     whole: str = ""
     """The colour that was said of the thing as a whole."""
@@ -158,7 +160,7 @@ def _tidied(words: list[str]) -> str:
 
 def _read(thing: Thing) -> _Reading:
     """Read what is said of a thing of the vocabulary."""
-    reading = _Reading(thing.category)
+    reading = _Reading(thing.category, look(thing.noun, thing.category))
     items = _match(list(thing.words), reading)
     _note_unknown(items, reading)
     _read_colors(items, reading)
@@ -169,7 +171,7 @@ def _read(thing: Thing) -> _Reading:
 
 def read_look(category: str, words: list[str], now: Attributes | None = None) -> Look:
     """Read what words say of the look of a thing of a category; `now` is how it looks already."""
-    reading = _Reading(category)
+    reading = _Reading(category, look("", category))
     items = _match(words, reading)
     _note_unknown(items, reading)
     _read_colors(items, reading)
@@ -192,7 +194,7 @@ def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[At
     styles = SUPPORTS.get(category, known.styles) if relation == "on" else known.styles
     if relation == "on" and found.get("style", styles[0]) not in SUPPORTS.get(category, ()):
         notes.append(f"The model has seen nothing stand on such a {category}: the result may vary.")
-    usual = next(color for color in (*known.natural, "white") if color != attributes.color)
+    usual = next(color for color in (*reading.usual[:2], "white") if color != attributes.color)
     return replace(
         attributes,
         count=1,
@@ -356,6 +358,8 @@ def _read_adjectives(items: list[_Item], style: str, reading: _Reading) -> None:
             slot = "second_color" if "color" in found else "color"
             if slot in found:
                 reading.note(f"Two colours at most; {color} is left out.")
+            if slot == "color" and slot not in found:
+                reading.whole = color
             found.setdefault(slot, color)
 
 
@@ -367,8 +371,7 @@ def _settle_pattern_color(reading: _Reading) -> None:
     if "color" not in found and len(reading.pattern_colors) > 1:
         found["color"] = reading.pattern_colors.pop(0)  # "with red and white stripes"
     wanted = reading.pattern_colors[-1]
-    natural = CATEGORIES[reading.category].natural
-    usual = (found["color"],) if "color" in found else (*natural, "white", "red")
+    usual = (found["color"],) if "color" in found else (*reading.usual[:2], "white", "red")
     fitting = [color for color in usual if wanted == pattern_color(color, pattern)]
     if fitting:
         found["color"] = fitting[0]
@@ -385,16 +388,20 @@ def _settle_pattern_color(reading: _Reading) -> None:
 def _complete(reading: _Reading) -> Attributes:
     """Fill in what the prompt left open with what one would expect."""
     category, found = CATEGORIES[reading.category], reading.found
-    natural_color, natural_second = category.natural
-    color = found.get("color", natural_color)
-    second = found.get("second_color", natural_second)
+    usual_color, usual_second, usual_pattern = reading.usual
+    color = found.get("color", usual_color)
+    second = found.get("second_color", usual_second)
+    pattern = found.get("pattern", usual_pattern)
+    is_whole = "second_color" not in found and pattern == PATTERNS[0] and color == reading.whole
+    if reading.category in BY_SECOND and is_whole and color != usual_color:
+        color, second = usual_color, color
     if second == color and "second_color" not in found:
-        second = next(other for other in (natural_color, "white", "black") if other != color)
+        second = next(other for other in (usual_color, "white", "black") if other != color)
     return Attributes(
         category=reading.category,
         style=found.get("style", category.styles[0]),
         color=color,
         second_color=second,
-        pattern=found.get("pattern", PATTERNS[0]),
+        pattern=pattern,
         material=found.get("material", "matte"),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from generator.caption import expand
 from generator.grammar import CATEGORIES, COLORS, PATTERNS, RELATIONS, Attributes, sample_attributes
-from generator.lexicon import KINDS, PART_WORDS, READ_AS, category_nouns, lexicon
+from generator.lexicon import KINDS, LOOKS, PART_WORDS, READ_AS, category_nouns, lexicon, look
 from generator.spelling import meant, split
 from generator.words import ALL, long_caption, phrase
 
@@ -179,6 +179,40 @@ def test_a_noun_with_a_style_makes_it(noun):
     attributes = expand(noun).attributes
     assert attributes.category == category
     assert attributes.style == (style or CATEGORIES[category].styles[0])
+
+
+@pytest.mark.parametrize("noun", LOOKS)
+def test_a_noun_with_a_look_has_it_where_the_prompt_says_no_other(noun):
+    category = category_nouns()[noun][0]
+    color, second, pattern = look(noun, category)
+    assert {color, second} <= set(COLORS)
+    assert color != second
+    assert pattern in PATTERNS
+    made = expand(f"a {noun}").attributes
+    assert (made.color, made.second_color, made.pattern) == (color, second, pattern)
+    many = expand(f"two {noun}s").attributes if not noun.endswith(("x", "f", "y")) else made
+    assert (many.color, many.second_color) == (color, second)
+    other = next(name for name in ("teal", "lime") if name not in (color, second))
+    said = expand(f"a plain {other} {noun}").attributes
+    assert (said.color, said.second_color, said.pattern) == (other, second, "plain")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "dough", "icing", "pattern"),
+    [
+        ("a donut", "beige", "pink", "plain"),
+        ("a purple donut", "beige", "purple", "plain"),
+        ("a glazed donut, purple", "beige", "purple", "plain"),
+        ("a donut with purple icing", "beige", "purple", "plain"),
+        ("a purple donut with white icing", "purple", "white", "plain"),
+        ("a purple donut with brown dough", "brown", "purple", "plain"),
+        ("a purple donut with stripes", "purple", "pink", "vertical stripes"),
+        ("a beige donut", "beige", "pink", "plain"),
+    ],
+)
+def test_the_colour_of_a_donut_is_that_of_its_icing(prompt, dough, icing, pattern):
+    made = expand(prompt).attributes
+    assert (made.color, made.second_color, made.pattern) == (dough, icing, pattern)
 
 
 @pytest.mark.parametrize(

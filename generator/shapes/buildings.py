@@ -306,7 +306,7 @@ CATEGORIES: dict[str, Category] = {
         main="deck",
         second="railings",
         styles=("arched", "suspension", "flat"),
-        natural=("grey", "red"),
+        natural=("grey", "brown"),
         synonyms=("footbridge",),
     ),
 }

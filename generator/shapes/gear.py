@@ -391,7 +391,7 @@ CATEGORIES: dict[str, Category] = {
         main="head",
         second="shaft",
         styles=("ornate", "modern", "round"),
-        natural=("yellow", "grey"),
+        natural=("yellow", "orange"),
         synonyms=("latchkey", "passkey"),
     ),
     "hat": Category(
