@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, pattern_color
-from .lexicon import BY_SECOND, READ_AS, SHADES, Meaning, lexicon, look
+from .lexicon import READ_AS, SHADES, Meaning, lexicon
+from .nouns import NAMED_BY_SECOND, look
 from .spelling import meant, nearest_word, split
 from .subjects import STOPS, Thing, find_subject
 from .text import load_text_encoder
@@ -358,7 +359,7 @@ def _read_adjectives(items: list[_Item], style: str, reading: _Reading) -> None:
             slot = "second_color" if "color" in found else "color"
             if slot in found:
                 reading.note(f"Two colours at most; {color} is left out.")
-            if slot == "color" and slot not in found:
+            if slot == "color":
                 reading.whole = color
             found.setdefault(slot, color)
 
@@ -393,7 +394,7 @@ def _complete(reading: _Reading) -> Attributes:
     second = found.get("second_color", usual_second)
     pattern = found.get("pattern", usual_pattern)
     is_whole = "second_color" not in found and pattern == PATTERNS[0] and color == reading.whole
-    if reading.category in BY_SECOND and is_whole and color != usual_color:
+    if reading.category in NAMED_BY_SECOND and is_whole and color != usual_color:
         color, second = usual_color, color
     if second == color and "second_color" not in found:
         second = next(other for other in (usual_color, "white", "black") if other != color)

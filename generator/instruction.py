@@ -14,7 +14,8 @@ from itertools import pairwise
 
 from .caption import Look, expand, read_look
 from .grammar import CATEGORIES, COLORS, MATERIALS, MAX_COUNT, PATTERNS, Attributes, pattern_color
-from .lexicon import NUMBERS, RELATION_WORDS, SENTENCE, category_nouns, lexicon
+from .lexicon import NUMBERS, RELATION_WORDS, SENTENCE, lexicon
+from .nouns import category_nouns, looks
 from .spelling import meant, nearest_word, split
 from .words import ALL, article, long_caption, phrase
 
@@ -132,15 +133,17 @@ def _replaced(before: Attributes, words: list[str]) -> Found | None:
 
 
 def _other_thing(before: Attributes, words: str, is_second: bool) -> Found:
-    """Put another thing in the place of the first or of the second; it takes over the look, but for what is said."""
+    """Put another thing in the place of the first or of the second; it takes over the look, but for what is said and
+    for the colours of a noun that names some: a zebra is striped."""
     named = expand(words)
     found = named.attributes
     assert found is not None
     if is_second:
         return replace(before, other_category=found.category, other_style=found.style), named.notes
     said = read_look(found.category, words.split()).said
-    kept = {name: getattr(before, name) for name in ("color", "second_color", "pattern", "material")}
-    return replace(before, **{**kept, **said}, category=found.category, style=found.style), named.notes
+    if named.noun in looks():
+        said = {name: getattr(found, name) for name in ("color", "second_color", "pattern")} | said
+    return replace(before, **said, category=found.category, style=found.style), named.notes
 
 
 def _from_to(before: Attributes, old: list[str], new: list[str]) -> Found | None:

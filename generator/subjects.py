@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from .grammar import CATEGORIES, COLORS, MAX_COUNT
 from .lexicon import (
-    COLOR_NOUNS,
     NUMBERS,
     POSTURES,
     READ_AS,
@@ -17,9 +16,9 @@ from .lexicon import (
     SEVERAL,
     SHADES,
     SILENT,
-    category_nouns,
     lexicon,
 )
+from .nouns import COLOR_NOUNS, category_nouns
 from .words import COUNTS, plural
 
 STOPS = (".", ",", ";", ":", "!", "?")

@@ -54,6 +54,16 @@ def test_a_look_changes_and_the_shape_stays(instruction, target):
     [
         (MUG, "make it wider", "a wide mug, matte. The body is plain red. The handle is blue."),
         (MUG, "turn it into a chair", "a dining chair, matte. The seat is plain red. The legs are blue."),
+        (
+            MUG,
+            "turn it into a zebra",
+            "a standing horse, matte. The coat is black with white vertical stripes. The mane is white.",
+        ),
+        (
+            MUG,
+            "turn it into a lime zebra",
+            "a standing horse, matte. The coat is lime with black vertical stripes. The mane is white.",
+        ),
         (MUG, "turn it into a yellow chair", "a dining chair, matte. The seat is plain yellow. The legs are blue."),
         (MUG, "replace the mug with a teapot", "a round teapot, matte. The body is plain red. The lid is blue."),
         (MUG, "three of them", "three tall mugs, matte. The bodies are plain red. The handles are blue."),
