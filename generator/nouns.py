@@ -261,7 +261,8 @@ def category_nouns() -> dict[str, tuple[str, str, bool]]:
 @cache
 def looks() -> dict[str, tuple[str, str, str]]:
     """Map the nouns that name a look, plurals too, to main colour, second colour and pattern."""
-    found = {noun: (*colors, PATTERNS[0])[:3] for noun, (_, _, *colors) in KINDS.items() if colors}
+    named = {noun: (*colors, PATTERNS[0]) for noun, (_, _, *colors) in KINDS.items() if colors}
+    found = {noun: (main, second, pattern) for noun, (main, second, pattern, *_) in named.items()}
     return {plural(noun): look for noun, look in found.items()} | found
 
 

@@ -105,6 +105,6 @@ def test_far_cameras_few_frames_and_parts_of_a_turn_get_notes():
 
 
 def test_a_prompt_that_is_too_long_gets_a_note():
-    long = "a zebra with " + ", ".join(["wings"] * 30) + " and a tiny silver bell"
+    long = "a kangaroo with " + ", ".join(["wings"] * 30) + " and a tiny silver bell"
     notes = checked_prompt(long, 0, replace(FEW, num_frames=24)).notes
     assert any(note.startswith("The prompt is longer") and "a tiny silver bell" in note for note in notes)
