@@ -7,6 +7,7 @@ narrower, smaller. Shapes: b clips, f frames.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterable
@@ -47,9 +48,14 @@ class Format:
         return f"{'part ' if self.is_part else ''}{self.num_frames}x{self.height}x{self.width}"
 
     @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Latent frames, rows and columns of a clip."""
+        return self.num_frames // TIME, self.height // SPACE, self.width // SPACE
+
+    @property
     def num_cells(self) -> int:
         """Latent cells of a clip."""
-        return self.num_frames // TIME * (self.height // SPACE) * (self.width // SPACE)
+        return math.prod(self.latent_shape)
 
     @property
     def fits_patches(self) -> bool:

@@ -305,6 +305,7 @@ class Trainer:
         c = self.config
         mixture = Mixture(c.caption_drop, c.picture_share, c.edit_share, self.teacher_share)
         num_cells = self.formats[self.num_sizes - 1].num_cells  # of a clip of the full size
+        sizes = {form.latent_shape for form in self.formats[: self.num_sizes]}  # a teacher is not asked for others
         weight = torch.zeros((), device=self.device)
 
         @torch.no_grad()
@@ -319,10 +320,10 @@ class Trainer:
 
         def loss(**tensors: Tensor) -> Tensor:
             batch = Batch(**tensors)
-            size = batch.z[0, :, 0].numel() / num_cells
-            shift = c.time_shift * math.sqrt(size)
-            known = count_known(len(batch.z), self.teacher_share)
-            fine = c.fine_share if size == 1 else 0.0
+            frames, _, height, width = batch.z.shape[1:]
+            shift = c.time_shift * math.sqrt(frames * height * width / num_cells)
+            known = count_known(len(batch.z), self.teacher_share) if (frames, height, width) in sizes else 0
+            fine = c.fine_share if height * SPACE == c.size else 0.0
             return dit_loss(run.dit, batch, self.generator, shift, run.teacher, known, fine, c.fine_until)
 
         def after_step() -> None:
