@@ -38,7 +38,7 @@ _INTO = re.compile(
     r"(?:(?:replace|swap|exchange) (.+?) (?:with|by|for)|"
     r"(?:change|turn|transform|convert|make) (.+?) (?:into|to)) (.+)$"
 )
-_A_THING = re.compile(r"(?:make|turn) (?:it|this|that|them|the \w+) (?:in)?(?:to )?((?:a|an) .+)$")
+_A_THING = re.compile(r"(?:make|turn) (it|this|that|them|the \w+) (?:in)?(?:to )?((?:a|an) .+)$")
 _MORE = re.compile(r"\b(?:another(?: one)?|one more)$")
 _ONE = re.compile(r"\b(?:only|just|a single) one\b|\bsingle$")
 _SWAP = re.compile(r"\b(?:swap|switch|exchange|invert) (?:the |its |their )?(?:two )?colou?rs\b")
@@ -120,16 +120,29 @@ def _replaced(before: Attributes, words: list[str]) -> Found | None:
     if _SWAP.search(text):
         return replace(before, color=before.second_color, second_color=before.color), ()
     thing, into = _A_THING.match(text), _INTO.match(text)
-    if thing and (kind := _last_category(thing[1].split())) and kind != before.category:
-        return _other_thing(before, thing[1], is_second=False)
+    if thing and (found := _exchanged(before, thing[1].split(), thing[2])):
+        return found
     if not into:
         return None
-    old, new = (into[1] or into[2]).split(), into[3].split()
-    kind = _last_category(new)
-    if kind and kind != before.category and kind != before.other_category:
-        is_second = bool(before.relation) and _last_category(old) == before.other_category
-        return _other_thing(before, into[3], is_second)
-    return _from_to(before, old, new)
+    old, new = into[1] or into[2], into[3]
+    if found := _exchanged(before, old.split(), new):
+        return found
+    return _from_to(before, old.split(), new.split())
+
+
+def _exchanged(before: Attributes, old: list[str], new: str) -> Found | None:
+    """Put what `new` names in the place of the thing that `old` names, if it names another."""
+    kind = _last_category(new.split())
+    is_second = bool(before.relation) and _last_category(old) == before.other_category
+    now = before.other_category if is_second else before.category
+    if not kind or (kind == now and not _says_how(new)):
+        return None
+    return _other_thing(before, new, is_second)
+
+
+def _says_how(words: str) -> bool:
+    """Tell whether the noun says what kind of its category it is: of horses a zebra, of cars a taxi, of mugs a cup."""
+    return bool(category_nouns().get(expand(words).noun, ("", ""))[1])
 
 
 def _other_thing(before: Attributes, words: str, is_second: bool) -> Found:

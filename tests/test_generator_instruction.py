@@ -87,6 +87,30 @@ def test_things_are_replaced_added_and_taken_away(caption, instruction, target):
     assert not read_instruction(caption, instruction).keeps_shape
 
 
+@pytest.mark.parametrize(
+    ("prompt", "instruction", "target"),
+    [
+        (
+            "a rearing brown horse",
+            "turn the horse into a zebra",
+            "a standing horse, matte. The coat is black with white vertical stripes. The mane is white.",
+        ),
+        (
+            "a red sports car",
+            "turn it into a taxi",
+            "a compact car, matte. The body is plain yellow. The cabin is black.",
+        ),
+        (
+            "a tall red mug",
+            "replace the mug with a teacup",
+            "a round mug, matte. The body is plain red. The handle is white.",
+        ),
+    ],
+)
+def test_a_thing_becomes_another_of_its_kind(prompt, instruction, target):
+    assert said(expand(prompt).text, instruction) == target
+
+
 def test_patterns_go_and_change():
     assert read_instruction(STRIPED, "remove the stripes").target == MUG
     assert read_instruction(STRIPED, "make it plain").target == MUG
@@ -102,6 +126,8 @@ def test_a_pattern_that_takes_another_colour_is_no_recolouring():
 
 def test_of_two_things_the_one_that_is_named_changes():
     assert said(ON_TABLE, "make the table green").endswith("The handle is blue. The table is green.")
+    assert said(ON_TABLE, "turn the table into a barrel").startswith("a tall mug on a bulging barrel, matte.")
+    assert said(ON_TABLE, "turn the mug into a vase").startswith("a round vase on a square table, matte.")
     assert said(ON_TABLE, "turn the handle yellow").endswith("The handle is yellow. The table is brown.")
 
 
@@ -109,6 +135,7 @@ def test_of_two_things_the_one_that_is_named_changes():
     ("instruction", "sentence"),
     [
         ("make it flurbish", "is not understood. Say"),
+        ("turn it into a mug", "is not understood"),
         ("bigger please", "is not understood. Say"),
         ("add a wheel", "is not understood. Say"),
         ("without the handle", "makes no mug without its handle"),
