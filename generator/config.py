@@ -83,7 +83,7 @@ class GenerateConfig:
     """Pixels; a multiple of 16. orbit-s has learnt 128 x 128."""
     width: int = 128
     """Pixels; a multiple of 16."""
-    elevation_deg: float = 15.0
+    elevation_deg: float = 20.0
     """Height of the camera above the subject's equator, in degrees."""
     start_deg: float = 0.0
     """Where the orbit begins, in degrees counter-clockwise from the subject's front."""
