@@ -120,40 +120,34 @@ def _replaced(before: Attributes, words: list[str]) -> Found | None:
     if _SWAP.search(text):
         return replace(before, color=before.second_color, second_color=before.color), ()
     thing, into = _A_THING.match(text), _INTO.match(text)
-    if thing and (found := _exchanged(before, thing[1].split(), thing[2])):
-        return found
-    if not into:
-        return None
-    old, new = into[1] or into[2], into[3]
-    if found := _exchanged(before, old.split(), new):
-        return found
-    return _from_to(before, old.split(), new.split())
+    exchanges = [thing.groups()] if thing else []
+    if into:
+        exchanges.append((into[1] or into[2], into[3]))
+    for old, new in exchanges:
+        if found := _exchanged(before, old.split(), new):
+            return found
+    return _from_to(before, old.split(), new.split()) if into else None
 
 
 def _exchanged(before: Attributes, old: list[str], new: str) -> Found | None:
-    """Put what `new` names in the place of the thing that `old` names, if it names another."""
+    """Put what `new` names in the place of the first or of the second thing, whichever `old` names, if that is another
+    thing or another kind of the same: of horses a zebra, of cars a taxi.
+
+    It takes over the look, but for what is said and for the colours of a noun that names some: a zebra is striped.
+    """
     kind = _last_category(new.split())
-    is_second = bool(before.relation) and _last_category(old) == before.other_category
-    now = before.other_category if is_second else before.category
-    if not kind or (kind == now and not _says_how(new)):
+    if not kind:
         return None
-    return _other_thing(before, new, is_second)
-
-
-def _says_how(words: str) -> bool:
-    """Tell whether the noun says what kind of its category it is: of horses a zebra, of cars a taxi, of mugs a cup."""
-    return bool(category_nouns().get(expand(words).noun, ("", ""))[1])
-
-
-def _other_thing(before: Attributes, words: str, is_second: bool) -> Found:
-    """Put another thing in the place of the first or of the second; it takes over the look, but for what is said and
-    for the colours of a noun that names some: a zebra is striped."""
-    named = expand(words)
+    is_second = bool(before.relation) and _last_category(old) == before.other_category
+    named = expand(new)
     found = named.attributes
     assert found is not None
+    is_same = kind == (before.other_category if is_second else before.category)
+    if is_same and not category_nouns().get(named.noun, ("", ""))[1]:
+        return None
     if is_second:
         return replace(before, other_category=found.category, other_style=found.style), named.notes
-    said = read_look(found.category, words.split()).said
+    said = read_look(found.category, new.split()).said
     if named.noun in looks():
         said = {name: getattr(found, name) for name in ("color", "second_color", "pattern")} | said
     return replace(before, **said, category=found.category, style=found.style), named.notes
