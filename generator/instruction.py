@@ -78,7 +78,7 @@ def read_instruction(caption: str, instruction: str) -> Change:
     before = expand(caption).attributes
     if before is None:
         return _own_words(caption, words, instruction)
-    for step in (_replaced, _without, _several, _beside, _looking):
+    for step in (_replaced, _without, _several, _beside, _looking, _itself):
         found = step(before, words)
         if found is not None:
             after, notes = found
@@ -119,14 +119,25 @@ def _replaced(before: Attributes, words: list[str]) -> Found | None:
     text = " ".join(words)
     if _SWAP.search(text):
         return replace(before, color=before.second_color, second_color=before.color), ()
-    thing, into = _A_THING.match(text), _INTO.match(text)
-    exchanges = [thing.groups()] if thing else []
-    if into:
-        exchanges.append((into[1] or into[2], into[3]))
+    exchanges = _exchanges(text)
     for old, new in exchanges:
         if found := _exchanged(before, old.split(), new):
             return found
-    return _from_to(before, old.split(), new.split()) if into else None
+    return _from_to(before, old.split(), new.split()) if _INTO.match(text) else None
+
+
+def _exchanges(text: str) -> list[tuple[str, str]]:
+    """Return what shall go and what shall come, in each way that a text may be read."""
+    thing, into = _A_THING.match(text), _INTO.match(text)
+    found = [(thing[1], thing[2])] if thing else []
+    return [*found, (into[1] or into[2], into[3])] if into else found
+
+
+def _itself(before: Attributes, words: list[str]) -> Found | None:
+    """Read "turn it into a mug", said of a mug."""
+    names = {*_names(before.category), *_names(before.other_category)}
+    news = {new for _, new in _exchanges(" ".join(words))}
+    return (before, ()) if news & {*names, *map(article, names)} else None
 
 
 def _exchanged(before: Attributes, old: list[str], new: str) -> Found | None:

@@ -135,7 +135,8 @@ def test_of_two_things_the_one_that_is_named_changes():
     ("instruction", "sentence"),
     [
         ("make it flurbish", "is not understood. Say"),
-        ("turn it into a mug", "is not understood"),
+        ("turn it into a mug", "changes nothing here"),
+        ("make this a cup", "changes nothing here"),
         ("bigger please", "is not understood. Say"),
         ("add a wheel", "is not understood. Say"),
         ("without the handle", "makes no mug without its handle"),
