@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ class DitRun:
     """The state that it goes on from."""
     teacher: OrbitDiT | None = None
     """What holds it to what that knows."""
+    begun: OrbitDiT | None = None
+    """What it started from, where that is part of what ships."""
+    begun_share: float = 0.0
 
     @staticmethod
     def start(config: TrainConfig, device: torch.device, saved: dict | None) -> DitRun:
@@ -45,7 +49,21 @@ class DitRun:
             ema.load_state_dict(known)
         if c.teacher:
             run.teacher = load_model(model_path(c.teacher))[1].to(device).requires_grad_(False)
+        if c.begun_share > 0:
+            run.begun = load_model(model_path(c.resume_from))[1].to(device).requires_grad_(False)
+            run.begun_share = c.begun_share
         return run
+
+    @torch.no_grad()
+    def shipped(self) -> OrbitDiT:
+        """Return the average of the weights; where that is asked for, with a share of those that training began with,
+        which lose less of what they knew (Wortsman et al., arXiv:2109.01903)."""
+        if self.begun is None:
+            return self.ema
+        shipped = copy.deepcopy(self.ema)
+        for weight, first in zip(shipped.parameters(), self.begun.parameters()):
+            weight.lerp_(first.to(weight), self.begun_share)
+        return shipped
 
     @property
     def steps(self) -> int:

@@ -166,12 +166,18 @@ def test_training_again_changes_nothing(trained):
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-def test_a_run_can_start_from_weights(shard, tmp_path):
-    start = tmp_path / "start.safetensors"
-    save_model(start, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9})
+@pytest.fixture
+def start(shard, tmp_path):
+    """Weights to start a run from, in a folder that holds its clips."""
+    path = tmp_path / "start.safetensors"
+    save_model(path, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9})
     (tmp_path / "run" / "clips").mkdir(parents=True)
-    for path in (shard, shard.with_suffix(".json")):
-        (tmp_path / "run" / "clips" / path.name).write_bytes(path.read_bytes())
+    for clips in (shard, shard.with_suffix(".json")):
+        (tmp_path / "run" / "clips" / clips.name).write_bytes(clips.read_bytes())
+    return path
+
+
+def test_a_run_can_start_from_weights(start, tmp_path):
     config = tiny(
         tmp_path / "run", resume_from=str(start), vae_phase=PhaseConfig(minutes=0), dit_phase=PhaseConfig(minutes=0)
     )
@@ -181,6 +187,21 @@ def test_a_run_can_start_from_weights(shard, tmp_path):
     read = load_model(trainer.train_dit(vae, trainer.encode(vae)))
     for known, value in zip(load_model(start)[:2], read[:2]):
         assert all(torch.equal(a, b) for a, b in zip(known.state_dict().values(), value.state_dict().values()))
+
+
+def test_a_share_of_the_weights_that_a_run_began_with_can_ship(start, tmp_path):
+    changes = {"resume_from": str(start), "begun_share": 0.25, "vae_phase": PhaseConfig(minutes=0)}
+    trainer = Trainer(tiny(tmp_path / "run", **changes), lambda line: None)
+    trainer.render()
+    vae = trainer.train_vae()
+    shipped = load_model(trainer.train_dit(vae, trainer.encode(vae)))[1].state_dict()
+    begun = load_model(start)[1].state_dict()
+    learnt = torch.load(tmp_path / "run" / "dit.pt", weights_only=True)["ema"]
+    off, moved = 0.0, 0.0
+    for name, value in shipped.items():
+        off += float((value - (0.75 * learnt[name] + 0.25 * begun[name])).abs().sum())
+        moved += 0.25 * float((learnt[name] - begun[name]).abs().sum())
+    assert off < moved / 4  # what rounding to bf16 does
 
 
 def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
@@ -364,6 +385,8 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         ({"fine_share": 0.5}, "fine_share is for a model that begins clips at half the size"),
         ({"fine_share": 1.5, "half_share": 0.5}, "fine_share lies between 0 and 1"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
+        ({"begun_share": 0.5}, "needs weights to begin with: set resume_from"),
+        ({"begun_share": 1.0, "resume_from": "orbit-s"}, "begun_share lies between 0 and 1"),
         ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
         (BY_TEACHER, "all kinds but those of focus: name there the ones to learn"),
         ({**BY_TEACHER, "focus": ("fox",), "teacher_share": 1.0}, "teacher_share must lie between 0"),
