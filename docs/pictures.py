@@ -113,7 +113,7 @@ def mesh(runs: Path) -> Image.Image:
 
 def verdict(runs: Path) -> Image.Image:
     """A clip as it is, with two frames of another take in it, and with twelve: each frame's trouble."""
-    own, other = load_views(runs / "mug"), load_views(runs / "seed-1")
+    own, other = load_views(runs / "mug"), load_views(runs / "seed-2")
     parts = []
     for strangers, what in (
         ((), "as generated"),
