@@ -119,11 +119,11 @@ def _replaced(before: Attributes, words: list[str]) -> Found | None:
     text = " ".join(words)
     if _SWAP.search(text):
         return replace(before, color=before.second_color, second_color=before.color), ()
-    exchanges = _exchanges(text)
-    for old, new in exchanges:
-        if found := _exchanged(before, old.split(), new):
-            return found
-    return _from_to(before, old.split(), new.split()) if _INTO.match(text) else None
+    for read in (_exchanged, _from_to):
+        for old, new in _exchanges(text):
+            if found := read(before, old.split(), new.split()):
+                return found
+    return None
 
 
 def _exchanges(text: str) -> list[tuple[str, str]]:
@@ -140,17 +140,17 @@ def _itself(before: Attributes, words: list[str]) -> Found | None:
     return (before, ()) if news & {*names, *map(article, names)} else None
 
 
-def _exchanged(before: Attributes, old: list[str], new: str) -> Found | None:
+def _exchanged(before: Attributes, old: list[str], new: list[str]) -> Found | None:
     """Put what `new` names in the place of the first or of the second thing, whichever `old` names, if that is another
     thing or another kind of the same: of horses a zebra, of cars a taxi.
 
     It takes over the look, but for what is said and for the colours of a noun that names some: a zebra is striped.
     """
-    kind = _last_category(new.split())
+    kind = _last_category(new)
     if not kind:
         return None
     is_second = bool(before.relation) and _last_category(old) == before.other_category
-    named = expand(new)
+    named = expand(" ".join(new))
     found = named.attributes
     assert found is not None
     is_same = kind == (before.other_category if is_second else before.category)
@@ -158,7 +158,7 @@ def _exchanged(before: Attributes, old: list[str], new: str) -> Found | None:
         return None
     if is_second:
         return replace(before, other_category=found.category, other_style=found.style), named.notes
-    said = read_look(found.category, new.split()).said
+    said = read_look(found.category, new).said
     if named.noun in looks():
         said = {name: getattr(found, name) for name in ("color", "second_color", "pattern")} | said
     return replace(before, **said, category=found.category, style=found.style), named.notes

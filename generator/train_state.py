@@ -27,8 +27,7 @@ class DitRun:
     teacher: OrbitDiT | None = None
     """What holds it to what that knows."""
     begun: OrbitDiT | None = None
-    """What it started from, where that is part of what ships."""
-    begun_share: float = 0.0
+    """What it started from."""
 
     @staticmethod
     def start(config: TrainConfig, device: torch.device, saved: dict | None) -> DitRun:
@@ -38,31 +37,29 @@ class DitRun:
         ema.load_state_dict(dit.state_dict())
         phases = [c.half_phase, c.dit_phase] if c.half_phase.minutes > 0 else [c.dit_phase]
         run = DitRun(dit, ema, [Clock(phase) for phase in phases], saved)
+        if c.resume_from and (saved is None or c.begun_share > 0):
+            run.begun = load_model(model_path(c.resume_from))[1].to(device).requires_grad_(False)
         if saved is not None:
             dit.load_state_dict(saved["dit"])
             ema.load_state_dict(saved["ema"])
             for clock, minutes, step in zip(run.clocks, saved["minutes"], saved["step"]):
                 clock.minutes, clock.step = minutes, step
-        elif c.resume_from:
-            known = load_model(model_path(c.resume_from))[1].state_dict()
-            dit.load_state_dict(known)
-            ema.load_state_dict(known)
+        elif run.begun is not None:
+            dit.load_state_dict(run.begun.state_dict())
+            ema.load_state_dict(run.begun.state_dict())
         if c.teacher:
             run.teacher = load_model(model_path(c.teacher))[1].to(device).requires_grad_(False)
-        if c.begun_share > 0:
-            run.begun = load_model(model_path(c.resume_from))[1].to(device).requires_grad_(False)
-            run.begun_share = c.begun_share
         return run
 
     @torch.no_grad()
-    def shipped(self) -> OrbitDiT:
-        """Return the average of the weights; where that is asked for, with a share of those that training began with,
-        which lose less of what they knew (Wortsman et al., arXiv:2109.01903)."""
-        if self.begun is None:
+    def shipped(self, begun_share: float) -> OrbitDiT:
+        """Return the average of the weights with a share of those that training began with, which lose less of what
+        they knew (Wortsman et al., arXiv:2109.01903)."""
+        if self.begun is None or begun_share == 0:
             return self.ema
         shipped = copy.deepcopy(self.ema)
         for weight, first in zip(shipped.parameters(), self.begun.parameters()):
-            weight.lerp_(first.to(weight), self.begun_share)
+            weight.lerp_(first.to(weight), begun_share)
         return shipped
 
     @property

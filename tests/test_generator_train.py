@@ -386,6 +386,7 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         ({"fine_share": 1.5, "half_share": 0.5}, "fine_share lies between 0 and 1"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
         ({"begun_share": 0.5}, "needs weights to begin with: set resume_from"),
+        ({"begun_share": 0.5, "resume_from": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
         ({"begun_share": 1.0, "resume_from": "orbit-s"}, "begun_share lies between 0 and 1"),
         ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
         (BY_TEACHER, "all kinds but those of focus: name there the ones to learn"),
