@@ -270,9 +270,6 @@ class TrainConfig:
     resume_from: str = ""
     """Start from these weights (a model's name or a .safetensors file) where the folder holds no checkpoint; a phase
     of 0 minutes keeps them."""
-    begun_share: float = 0.0
-    """Share of the transformer's weights of resume_from in those that are written: the mean of both makes fewer errors
-    than either of them, where one run taught new things (arXiv:2109.01903)."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     bf16: bool = True

@@ -99,10 +99,6 @@ def check(config: TrainConfig) -> None:
             raise ValueError("A teacher knows all kinds but those of focus: name there the ones to learn.")
         if not 0 < config.teacher_share < 1 - config.edit_share:
             raise ValueError("teacher_share must lie between 0 and what edit_share leaves of a batch.")
-    goes_on = config.resume_from and config.vae_phase.minutes == 0
-    if not 0 <= config.begun_share < 1 or (config.begun_share > 0 and not goes_on):
-        cure = "set resume_from and vae_phase.minutes 0"
-        raise ValueError(f"begun_share lies between 0 and 1, and needs weights to begin with: {cure}.")
     formats_of(config)
     if config.fine_share > 0 and not config.sees_halves:
         raise ValueError("fine_share is for a model that begins clips at half the size: set half_share, too.")
@@ -284,11 +280,10 @@ class Trainer:
             def save(number=number, rota=rota, optimizers=optimizers) -> None:
                 save_state(self.folder / "dit.pt", run.state(number, optimizers))
                 settings = self._settings(run)
-                shipped = run.shipped(self.config.begun_share)
-                save_model(self.weights, vae, shipped, settings)
+                save_model(self.weights, vae, run.ema, settings)
                 size = rota.full.clips.z.shape[-1] * SPACE
                 sheet = self.folder / "sheets" / f"{run.steps:06d}.png"
-                write_sheet(sheet, vae, shipped, encoder, self.config.num_frames, size, least_side(settings))
+                write_sheet(sheet, vae, run.ema, encoder, self.config.num_frames, size, least_side(settings))
 
             self._run(name, clock, stepper, draw, save)
             self._first(save)

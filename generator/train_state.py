@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ class DitRun:
     """The state that it goes on from."""
     teacher: OrbitDiT | None = None
     """What holds it to what that knows."""
-    begun: OrbitDiT | None = None
-    """What it started from."""
 
     @staticmethod
     def start(config: TrainConfig, device: torch.device, saved: dict | None) -> DitRun:
@@ -37,30 +34,18 @@ class DitRun:
         ema.load_state_dict(dit.state_dict())
         phases = [c.half_phase, c.dit_phase] if c.half_phase.minutes > 0 else [c.dit_phase]
         run = DitRun(dit, ema, [Clock(phase) for phase in phases], saved)
-        if c.resume_from and (saved is None or c.begun_share > 0):
-            run.begun = load_model(model_path(c.resume_from))[1].to(device).requires_grad_(False)
         if saved is not None:
             dit.load_state_dict(saved["dit"])
             ema.load_state_dict(saved["ema"])
             for clock, minutes, step in zip(run.clocks, saved["minutes"], saved["step"]):
                 clock.minutes, clock.step = minutes, step
-        elif run.begun is not None:
-            dit.load_state_dict(run.begun.state_dict())
-            ema.load_state_dict(run.begun.state_dict())
+        elif c.resume_from:
+            begun = load_model(model_path(c.resume_from))[1].state_dict()
+            dit.load_state_dict(begun)
+            ema.load_state_dict(begun)
         if c.teacher:
             run.teacher = load_model(model_path(c.teacher))[1].to(device).requires_grad_(False)
         return run
-
-    @torch.no_grad()
-    def shipped(self, begun_share: float) -> OrbitDiT:
-        """Return the average of the weights with a share of those that training began with, which lose less of what
-        they knew (Wortsman et al., arXiv:2109.01903)."""
-        if self.begun is None or begun_share == 0:
-            return self.ema
-        shipped = copy.deepcopy(self.ema)
-        for weight, first in zip(shipped.parameters(), self.begun.parameters()):
-            weight.lerp_(first.to(weight), begun_share)
-        return shipped
 
     @property
     def steps(self) -> int:

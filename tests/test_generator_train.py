@@ -189,21 +189,6 @@ def test_a_run_can_start_from_weights(start, tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(known.state_dict().values(), value.state_dict().values()))
 
 
-def test_a_share_of_the_weights_that_a_run_began_with_can_ship(start, tmp_path):
-    changes = {"resume_from": str(start), "begun_share": 0.25, "vae_phase": PhaseConfig(minutes=0)}
-    trainer = Trainer(tiny(tmp_path / "run", **changes), lambda line: None)
-    trainer.render()
-    vae = trainer.train_vae()
-    shipped = load_model(trainer.train_dit(vae, trainer.encode(vae)))[1].state_dict()
-    begun = load_model(start)[1].state_dict()
-    learnt = torch.load(tmp_path / "run" / "dit.pt", weights_only=True)["ema"]
-    off, moved = 0.0, 0.0
-    for name, value in shipped.items():
-        off += float((value - (0.75 * learnt[name] + 0.25 * begun[name])).abs().sum())
-        moved += 0.25 * float((learnt[name] - begun[name]).abs().sum())
-    assert off < moved / 4  # what rounding to bf16 does
-
-
 def test_a_run_can_hold_on_to_what_a_teacher_knows(tmp_path, monkeypatch):
     teacher = tmp_path / "teacher.safetensors"
     save_model(teacher, tiny_vae(3), tiny_dit(3), {"num_frames": FRAMES, "size": SIZE, "steps": 9})
@@ -385,9 +370,6 @@ def test_missing_files_are_named_before_any_work(tmp_path):
         ({"fine_share": 0.5}, "fine_share is for a model that begins clips at half the size"),
         ({"fine_share": 1.5, "half_share": 0.5}, "fine_share lies between 0 and 1"),
         ({"formats": ("5x16x16",)}, "frames must be even"),
-        ({"begun_share": 0.5}, "needs weights to begin with: set resume_from"),
-        ({"begun_share": 0.5, "resume_from": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
-        ({"begun_share": 1.0, "resume_from": "orbit-s"}, "begun_share lies between 0 and 1"),
         ({"teacher": "orbit-s"}, "set resume_from and vae_phase.minutes 0"),
         (BY_TEACHER, "all kinds but those of focus: name there the ones to learn"),
         ({**BY_TEACHER, "focus": ("fox",), "teacher_share": 1.0}, "teacher_share must lie between 0"),
