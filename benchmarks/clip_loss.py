@@ -36,8 +36,9 @@ TIME_SHIFT = 2.0  # at 64 px, as configs/train-s-cpu.yaml has it
 def encode_fresh_clips(folder: Path, num: int, num_categories: int, model: str) -> dict[str, LatentClips]:
     """Return fresh clips as latents: of the first kinds of the grammar alone, and of the others."""
     vae = load_model(model_path(model))[0]
-    size = {"num_frames": 24, "size": SIZE, "num_clips": num}
-    config = TrainConfig(folder=str(folder), seed=SEED, vae=vae.config, device="cpu", **size)
+    config = TrainConfig(
+        folder=str(folder), seed=SEED, num_frames=24, size=SIZE, num_clips=num, vae=vae.config, device="cpu"
+    )
     trainer = Trainer(config, lambda line: None)
     trainer.render()
     clips = trainer.encode(vae)[0]
