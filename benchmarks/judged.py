@@ -24,18 +24,8 @@ import torch
 
 from generator.formats import least_side
 from generator.grammar import CATEGORIES
-from generator.judge import (
-    JUDGED_SEED,
-    SIZE,
-    accuracy,
-    draw_example,
-    generate_views,
-    judge_views,
-    labels,
-    load_judge,
-    render_examples,
-    resize_views,
-)
+from generator.judge import SIZE, accuracy, judge_views, labels, load_judge, resize_views
+from generator.judged import JUDGED_SEED, draw_example, generate_views, render_examples
 from generator.stepper import autocast
 from generator.text import load_text_encoder
 from generator.weights import load_model
@@ -47,10 +37,13 @@ JUDGE = Path(__file__).with_name("judge.safetensors")
 def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
     """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
     vae, dit, settings = load_model(weights)
-    captions = [long_caption(draw_example(JUDGED_SEED, i, True)[0]) for i in range(num)]
+    attributes = [draw_example(JUDGED_SEED, i, True)[0] for i in range(num)]
+    captions = [long_caption(shown) for shown in attributes]
     encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"], least_side(settings))
     with autocast(device, True):
-        views = generate_views(vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, batch=batch)
+        views = generate_views(
+            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, wanted=[*attributes], batch=batch
+        )
     small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
     np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())
     print(f"{num} prompts at {SIZE} px: {out}", flush=True)

@@ -36,7 +36,7 @@ from generator.data import Sample, draw_scene, make_clip, sample_orbit
 from generator.dit import OrbitDiT
 from generator.flow import interpolate
 from generator.grammar import sample_attributes
-from generator.judge import generate_views
+from generator.judged import generate_views
 from generator.match import load_matcher, retrieval, text_features
 from generator.optimizers import make_optimizers
 from generator.precompile import compile_blocks

@@ -36,6 +36,8 @@ class Expansion:
     """One sentence for each thing that was not taken as it stood."""
     noun: str
     """The word or words of the prompt that name the thing."""
+    said: frozenset[str] = frozenset()
+    """The attributes of the thing that the prompt's words set; the others have what one would expect."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def expand(prompt: str) -> Expansion:
     if subject.other:
         attributes, other_notes = _with_other(attributes, subject.relation, subject.other)
         notes += other_notes
-    return Expansion(long_caption(attributes), attributes, _unique(notes), subject.thing.noun)
+    said = frozenset((*reading.found, "category"))
+    return Expansion(long_caption(attributes), attributes, _unique(notes), subject.thing.noun, said)
 
 
 def _unique(notes: list[str]) -> tuple[str, ...]:

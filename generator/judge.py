@@ -1,4 +1,4 @@
-"""The judge: a small classifier of what a clip shows, and the scores of a model under it.
+"""The judge: a small classifier of what a clip shows, attribute by attribute.
 
 It learns from traced clips of ALL attribute combinations (that data is free), so what it cannot tell on held-out
 renders is the ceiling that stands beside each score of the model. Evaluation by an attribute classifier is that of
@@ -8,11 +8,8 @@ T2I-CompBench (arXiv:2307.06350) with a judge trained on the very attributes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -20,10 +17,6 @@ from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .condition import orbit_cameras, orbit_rows
-from .config import GenerateConfig
-from .data import Orbit, make_clip, sample_orbit
-from .dit import OrbitDiT
 from .flow import noise_like
 from .grammar import (
     CATEGORIES,
@@ -32,17 +25,10 @@ from .grammar import (
     PATTERNS,
     RELATIONS,
     Attributes,
-    make_scene,
-    sample_attributes,
 )
-from .latents import sample_clips
 from .layers import CrossAttention, SwiGLU
-from .text import TextEncoder
-from .vae import VideoAutoencoder
-from .words import long_caption
 
 SIZE, NUM_VIEWS = 96, 4  # the judge sees four frames, a quarter turn apart
-JUDGED_SEED = 1001  # of the scenes that models are judged by
 STYLES = sorted({style for category in CATEGORIES.values() for style in category.styles})
 VALUES: dict[str, tuple[str, ...]] = {
     "category": tuple(CATEGORIES),
@@ -125,72 +111,32 @@ def labels(attributes: Iterable[Attributes]) -> dict[str, Tensor]:
     }
 
 
-def draw_example(seed: int, i: int, held_out: bool | None) -> tuple[Attributes, Orbit, np.ndarray]:
-    """Draw a random scene and a camera: what it shows, from where, and its solids."""
-    rng = np.random.default_rng((seed, 77, i))
-    attributes, orbit = sample_attributes(rng, held_out), sample_orbit(rng)
-    return attributes, orbit, make_scene(attributes, rng)
-
-
-def render_examples(
-    num: int, seed: int, held_out: bool | None, device: torch.device | None = None, workers: int = 1
-) -> tuple[UInt8[Tensor, "n 4 3 96 96"], list[Attributes]]:
-    """Trace the judge's views of random scenes; returns them, on the device, and what they show.
-
-    Scenes are drawn, and without a GPU traced, by `workers` processes.
-    """
-    if device is not None and device.type == "cuda":
-        drawn = _in_processes(draw_example, [(seed, i, held_out) for i in range(num)], workers)
-        views = torch.cat([_trace_on_device(drawn[i : i + 256], device) for i in range(0, num, 256)])
-        shown = [attributes for attributes, _, _ in drawn]
-    else:
-        traced = _in_processes(_trace_example, [(seed, i, held_out) for i in range(num)], workers)
-        views, shown = torch.stack([torch.from_numpy(frames) for _, frames in traced]), [each for each, _ in traced]
-    return views, shown
-
-
-def _in_processes(function: Callable, arguments: list[tuple], workers: int) -> list:
-    if workers == 1:
-        return [function(*each) for each in arguments]
-    with get_context("spawn").Pool(workers) as pool:
-        return pool.starmap(function, arguments, chunksize=64)
-
-
-def _trace_example(seed: int, i: int, held_out: bool | None) -> tuple[Attributes, np.ndarray]:
-    attributes, orbit, scene = draw_example(seed, i, held_out)
-    clip, _ = make_clip(scene, orbit, NUM_VIEWS, SIZE, SIZE)
-    return attributes, np.ascontiguousarray(clip[..., :3].transpose(0, 3, 1, 2))
-
-
-def _trace_on_device(drawn: list[tuple[Attributes, Orbit, np.ndarray]], device: torch.device) -> Tensor:
-    from .cuda_tracer import trace_clips
-
-    c2w, K, _ = orbit_cameras(orbit_rows((orbit for _, orbit, _ in drawn), device), NUM_VIEWS, SIZE, SIZE)
-    return trace_clips([scene for _, _, scene in drawn], c2w, K, SIZE, SIZE).rgb.movedim(-1, 2).contiguous()
-
-
 def train_judge(
-    views: Tensor,
+    clips: UInt8[Tensor, "n f 3 h w"],
     attributes: list[Attributes],
     epochs: int,
     seed: int,
     *,
+    width: int = 64,
     bf16: bool = False,
     log: Callable[[str], None] = print,
 ) -> Judge:
-    """Fit a judge to examples, where they lie; views are blurred and shifted at random, as a decoder may do."""
+    """Fit a judge to whole turns of f frames, a multiple of four, where they lie: to four frames a quarter apart from
+    any of them on. They are blurred and shifted at random, as a decoder may do."""
     torch.manual_seed(seed)
-    device = views.device
+    device, phases = clips.device, clips.shape[1] // NUM_VIEWS
     generator = torch.Generator().manual_seed(seed)
-    judge, batch = Judge().to(device), 64
+    judge, batch = Judge(width).to(device), 64
     wanted = {name: value.to(device) for name, value in labels(attributes).items()}
-    total = epochs * max(len(views) // batch, 1)
+    total = epochs * max(len(clips) // batch, 1)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total)
     for step in range(total):
-        index = torch.randint(len(views), (batch,), generator=generator).to(device)
+        index = torch.randint(len(clips), (batch,), generator=generator).to(device)
+        frames = phases * torch.arange(NUM_VIEWS) + torch.randint(phases, (batch, 1), generator=generator)
+        views = resize_views(clips[index[:, None], frames.to(device)].float() / 255)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            logits = judge(_augment(views[index].float() / 255, generator))
+            logits = judge(_augment(views, generator))
         losses = [F.cross_entropy(logits[name].float(), wanted[name][index]) for name in VALUES]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad()
@@ -236,62 +182,13 @@ def accuracy(named: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, f
     return shares
 
 
-@torch.no_grad()
-def generate_views(
-    vae: VideoAutoencoder,
-    dit: OrbitDiT,
-    encoder: TextEncoder,
-    captions: list[str],
-    num_frames: int,
-    size: int,
-    coarsest: int,
-    seed: int,
-    config: GenerateConfig | None = None,
-    batch: int = 16,
-) -> UInt8[Tensor, "n 4 3 h w"]:
-    """Generate a clip for each caption, by default as users get it; return views of them, a quarter of a turn apart."""
-    config = replace(config or GenerateConfig(), num_frames=num_frames, height=size, width=size)
-    generator = torch.Generator().manual_seed(seed)
-    views = []
-    orbit = sample_orbit(np.random.default_rng(seed))
-    for part in (captions[i : i + batch] for i in range(0, len(captions), batch)):
-        z = sample_clips(vae, dit, encoder, part, orbit, config, generator, coarsest=coarsest)
-        quarters = torch.arange(NUM_VIEWS) * num_frames // NUM_VIEWS
-        decoded = vae.decode(z)[:, quarters, :3].clamp(0, 1)
-        views.append((decoded * 255).round().to(torch.uint8).cpu())
-    return torch.cat(views)
-
-
-def score(
-    judge: Judge,
-    vae: VideoAutoencoder,
-    dit: OrbitDiT,
-    encoder: TextEncoder,
-    num: int,
-    num_frames: int,
-    size: int,
-    coarsest: int,
-    workers: int = 1,
-) -> dict[str, dict[str, float]]:
-    """Return accuracies by attribute: the model on seen and on held-out pairs, and the judge's ceiling on renders."""
-    scores = {}
-    for name, held_out in (("seen", False), ("held_out", True)):
-        device = next(judge.parameters()).device
-        real, attributes = render_examples(num, JUDGED_SEED, held_out, device, workers)
-        wanted = {name: value.to(device) for name, value in labels(attributes).items()}
-        captions = [long_caption(a) for a in attributes]
-        views = generate_views(vae, dit, encoder, captions, num_frames, size, coarsest, seed=1)
-        scores[name] = accuracy(judge_views(judge, views.to(device)), wanted)
-        scores[f"{name}_ceiling"] = accuracy(judge_views(judge, real), wanted)
-    return scores
-
-
 def save_judge(path: Path, judge: Judge) -> None:
     save_file({name: value.to(torch.bfloat16).contiguous() for name, value in judge.state_dict().items()}, path)
 
 
 def load_judge(path: Path) -> Judge:
-    """Read what `save_judge` wrote."""
-    judge = Judge()
-    judge.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    """Read what `save_judge` wrote, of any width."""
+    weights = {name: value.float() for name, value in load_file(path).items()}
+    judge = Judge(weights["place"].shape[1] // 4)
+    judge.load_state_dict(weights)
     return judge.eval()

@@ -18,9 +18,11 @@ from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
 from .flow import integrate, visited
+from .grammar import Attributes
 from .match import load_matcher, quarters, text_features
 from .text import TextEncoder
 from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
+from .verify import WEIGHT, sureness
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def sample_clips(
     generator: torch.Generator,
     *,
     coarsest: int,
+    wanted: list[Attributes | None] | None = None,
     picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "b t c h8 w8"]:
@@ -69,8 +72,9 @@ def sample_clips(
     What a thing is, is decided near noise, and a small clip is enough for that, as in Pyramid Flow (arXiv:2410.05954):
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
     the size, as often as that fits. Of small clips `config.drafts` are sampled for each caption, being cheap, and the
-    one goes on that the matcher finds nearest to it. No clip becomes smaller than `coarsest` pixels, the least that
-    the model has learnt. `picture` is what the first frame shows. On the encoder's device.
+    one goes on that the matcher finds nearest to it and, where the caption's attributes are `wanted`, the verifier
+    takes for them. No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture` is
+    what the first frame shows. On the encoder's device.
     """
     c = config
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
@@ -96,7 +100,7 @@ def sample_clips(
     if len(sizes) == 1:
         return draw(0, captions)
     drafts = decoded(draw(0, [caption for caption in captions for _ in range(c.drafts)]))
-    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, encoder)
+    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, wanted or [None] * len(captions), encoder)
     for level in range(1, len(sizes) - 1):
         clips = decoded(draw(level, captions, clips))
     return draw(len(sizes) - 1, captions, clips)
@@ -112,15 +116,20 @@ def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
 
 
 def _nearest(
-    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], encoder: TextEncoder
+    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], wanted: list[Attributes | None], encoder: TextEncoder
 ) -> Float[Tensor, "b f 5 h w"]:
     """Return of each caption's drafts the one that shows it best."""
     if drafts.shape[1] == 1:
         return drafts[:, 0]
     matcher = load_matcher()  # on the CPU: it sees four small views of each
-    seen = matcher.see(quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()).unflatten(0, drafts.shape[:2])
+    views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
+    seen = matcher.see(views).unflatten(0, drafts.shape[:2])
     read = matcher.read(text_features(encoder, captions).float().cpu())
-    return drafts[torch.arange(len(drafts)), torch.einsum("bkj,bj->bk", seen, read).argmax(1)]
+    worth = torch.einsum("bkj,bj->bk", seen, read)
+    for row, attributes, shown in zip(worth, wanted, views.unflatten(0, drafts.shape[:2])):
+        if attributes is not None:
+            row += WEIGHT * sureness(shown, attributes)
+    return drafts[torch.arange(len(drafts)), worth.argmax(1)]
 
 
 def latent_shape(clip_shape: tuple[int, int, int], dit: OrbitDiT) -> tuple[int, int, int, int]:

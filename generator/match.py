@@ -78,6 +78,11 @@ def quarters(clips: Float[Tensor, "b f 3 h w"]) -> Float[Tensor, "b v 3 size siz
     return small.unflatten(0, views.shape[:2])
 
 
+def quarter_views(frames: UInt8[Tensor, "f h w 3"]) -> Float[Tensor, "1 v 3 size size"]:
+    """Return the views of a clip, its frames on white, as the matcher and the verifier see them."""
+    return quarters(rearrange(frames.float() / 255, "f h w c -> 1 f c h w"))
+
+
 @torch.no_grad()
 def match(frames: UInt8[Tensor, "f h w 3"], caption: str) -> float:
     """Return how well a clip, its frames on white, shows what a caption says: a cosine.
@@ -86,8 +91,7 @@ def match(frames: UInt8[Tensor, "f h w 3"], caption: str) -> float:
     have nothing to do with each other -0.2 to 0.3.
     """
     matcher, encoder = load_matcher(), load_text_encoder()
-    seen = matcher.see(quarters(rearrange(frames.float() / 255, "f h w c -> 1 f c h w")))
-    return float(seen @ matcher.read(text_features(encoder, [caption]))[0])
+    return float(matcher.see(quarter_views(frames)) @ matcher.read(text_features(encoder, [caption]))[0])
 
 
 def read_examples(folder: Path, encoder: TextEncoder) -> tuple[UInt8[Tensor, "n v 3 h w"], Float[Tensor, "n k c"]]:

@@ -49,7 +49,7 @@ def generate(
     FileNotFoundError where there is no such model.
     """
     check(config)
-    caption = expand(prompt).text
+    asked = expand(prompt)
     vae, dit, learnt = _networks_and_settings(config.model)
     orbit, generator = orbit_of(config), torch.Generator().manual_seed(seed)
     with torch.inference_mode():
@@ -57,16 +57,17 @@ def generate(
             vae,
             dit,
             load_text_encoder(),
-            [caption],
+            [asked.text],
             orbit,
             config,
             generator,
             coarsest=least_side(learnt),
+            wanted=[asked.attributes],
             picture=picture,
             progress=progress,
         )
         decoded = vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
-    return to_clip(decoded, orbit, config.fps, prompt, caption, seed)
+    return to_clip(decoded, orbit, config.fps, prompt, asked.text, seed)
 
 
 def regenerate(

