@@ -42,7 +42,7 @@ def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: 
     encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"], least_side(settings))
     with autocast(device, True):
         views = generate_views(
-            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, wanted=[*attributes], batch=batch
+            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, wanted=attributes, batch=batch
         )
     small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
     np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())

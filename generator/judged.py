@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
 
@@ -80,7 +80,7 @@ def generate_views(
     coarsest: int,
     seed: int,
     config: GenerateConfig | None = None,
-    wanted: list[Attributes | None] | None = None,
+    wanted: Sequence[Attributes | None] | None = None,
     batch: int = 16,
 ) -> UInt8[Tensor, "n 4 3 h w"]:
     """Generate a clip for each caption, by default as users get it; return views of them, a quarter of a turn apart.
@@ -116,7 +116,7 @@ def score(
         real, attributes = render_examples(num, JUDGED_SEED, held_out, device, workers)
         wanted = {name: value.to(device) for name, value in labels(attributes).items()}
         captions = [long_caption(a) for a in attributes]
-        views = generate_views(vae, dit, encoder, captions, num_frames, size, coarsest, seed=1, wanted=[*attributes])
+        views = generate_views(vae, dit, encoder, captions, num_frames, size, coarsest, seed=1, wanted=attributes)
         scores[name] = accuracy(judge_views(judge, views.to(device)), wanted)
         scores[f"{name}_ceiling"] = accuracy(judge_views(judge, real), wanted)
     return scores

@@ -5,7 +5,7 @@ Shapes: b clips, t latent frames, f frames, h w latent cells or pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -63,7 +63,7 @@ def sample_clips(
     generator: torch.Generator,
     *,
     coarsest: int,
-    wanted: list[Attributes | None] | None = None,
+    wanted: Sequence[Attributes | None] | None = None,
     picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "b t c h8 w8"]:
@@ -116,7 +116,7 @@ def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
 
 
 def _nearest(
-    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], wanted: list[Attributes | None], encoder: TextEncoder
+    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], wanted: Sequence[Attributes | None], encoder: TextEncoder
 ) -> Float[Tensor, "b f 5 h w"]:
     """Return of each caption's drafts the one that shows it best."""
     if drafts.shape[1] == 1:
@@ -125,7 +125,7 @@ def _nearest(
     views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
     seen = matcher.see(views).unflatten(0, drafts.shape[:2])
     read = matcher.read(text_features(encoder, captions).float().cpu())
-    worth = torch.einsum("bkj,bj->bk", seen, read)
+    worth = torch.einsum("bkj,bj->bk", seen, read).float()
     for row, attributes, shown in zip(worth, wanted, views.unflatten(0, drafts.shape[:2])):
         if attributes is not None:
             row += WEIGHT * sureness(shown, attributes)
