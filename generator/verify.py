@@ -37,7 +37,6 @@ def sureness(views: Float[Tensor, "b 4 3 h w"], wanted: Attributes) -> Float[Ten
     return torch.stack([found.clamp(min=FLOOR) for found in _log_probabilities(views, wanted).values()]).mean(0)
 
 
-@torch.no_grad()
 def missing(views: Float[Tensor, "1 4 3 h w"], wanted: Attributes, said: frozenset[str]) -> list[str]:
     """Return in words what a clip hardly shows, of the attributes that were `said`."""
     category = CATEGORIES[wanted.category]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -53,8 +52,7 @@ def best_candidate(
         clips.append(make(1, 2))
         matches.append(match(clips[1].frames, clips[1].caption))
     troubles = [mean_trouble(judge(views_of(clip))[0]) for clip in clips] if num > 1 else [0.0] * len(clips)
-    with torch.no_grad():
-        sure = [_sureness(clip, asked.attributes) for clip in clips]
+    sure = [_sureness(clip, asked.attributes) for clip in clips]
     worth = [
         like + WEIGHT * known - TROUBLE_WEIGHT * trouble
         for like, known, trouble in zip(matches, sure, troubles, strict=True)
