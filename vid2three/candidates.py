@@ -52,7 +52,7 @@ def best_candidate(
         clips.append(make(1, 2))
         matches.append(match(clips[1].frames, clips[1].caption))
     troubles = [mean_trouble(judge(views_of(clip))[0]) for clip in clips] if num > 1 else [0.0] * len(clips)
-    sure = [_sureness(clip, asked.attributes) for clip in clips]
+    sure = [_sureness(clip, asked.attributes) for clip in clips] if len(clips) > 1 else [0.0]
     worth = [
         like + WEIGHT * known - TROUBLE_WEIGHT * trouble
         for like, known, trouble in zip(matches, sure, troubles, strict=True)
