@@ -18,6 +18,16 @@ from .vae import SPACE, TIME
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """The same texts with something left out of them, which guidance then insists on."""
+
+    text: Float[Tensor, "b l e"]
+    mask: Bool[Tensor, "b l"]
+    is_less: Bool[Tensor, " b"]
+    """Where something is left out; elsewhere the null text stands."""
+
+
+@dataclass(frozen=True)
 class Condition:
     """What a batch of clips should show, as the transformer hears it."""
 
@@ -30,6 +40,8 @@ class Condition:
     angles: Float[Tensor, "#b t"]
     reference: Float[Tensor, "b t c h w"] | None = None
     given: Bool[Tensor, "b t"] | None = None
+    contrasts: tuple[Contrast, ...] = ()
+    """What guidance leads away from in turn with the null text, each at a step of its own."""
 
 
 def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 4"]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .condition import Condition, orbit_condition, orbit_rows
+from .condition import Condition, Contrast, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
@@ -23,29 +24,45 @@ from .match import load_matcher, quarters, text_features
 from .text import TextEncoder
 from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
 from .verify import WEIGHT, sureness
+from .words import ALL, long_caption
+
+INSISTED = (frozenset(("pattern",)),)  # what captions are held against themselves without; see Guide.emphasis
 
 
 @dataclass(frozen=True)
 class Guide:
-    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724)."""
+    """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724).
+
+    Where attributes are insisted on, the text is also held against itself without them, as in Liu et al.,
+    arXiv:2206.01714: by turns with the text against none, so that a step costs no more.
+    """
 
     scale: float
     start: float
     end: float
     rescale: float = 0.0
     """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
+    emphasis: float = 0.0
+    """How strongly attributes are insisted on, over all steps, beside the scale."""
 
     @staticmethod
     def of(config: GenerateConfig) -> Guide:
         """Return what the settings of a clip say."""
-        return Guide(config.guidance, config.guidance_from, config.guidance_to, config.guidance_rescale)
+        c = config
+        return Guide(c.guidance, c.guidance_from, c.guidance_to, c.guidance_rescale, c.emphasis)
 
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
 
-    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor) -> Tensor:
-        """Combine the velocities [b,t,c,h,w] with and without the text."""
-        guided = v_null + self.scale * (v - v_null)
+    def turn(self, is_less: Bool[Tensor, " b"], turn: int, turns: int) -> Float[Tensor, "b 1 1 1 1"]:
+        """Return the scale of each clip at its turn: with a step of `turns` for each, each must lead as many times as
+        far; the first turn is the null text's. A clip of which nothing is left out has the null text at all turns."""
+        by_turns = 1 + turns * (self.scale - 1 if turn == 0 else self.emphasis)
+        return torch.where(is_less, by_turns, self.scale)[:, None, None, None, None]
+
+    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Combine the velocities [b,t,c,h,w] with and without the text, or something of it, at a scale for each."""
+        guided = v_null + (self.scale if scale is None else scale) * (v - v_null)
         if self.rescale == 0 or t == 0:
             return guided
         data = z - t * guided
@@ -80,10 +97,15 @@ def sample_clips(
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
     starts = [1.0] + [c.fine_from] * (len(sizes) - 1)
     counts = [len(visited(c.steps, c.shift, start)) - 1 for start in starts]
+    asked = wanted or [None] * len(captions)
 
-    def draw(level: int, told: list[str], smaller: Tensor | None = None) -> Tensor:
+    def draw(level: int, each: int = 1, smaller: Tensor | None = None) -> Tensor:
         clip_shape, start = (c.num_frames, *sizes[level]), starts[level]
+        told = [caption for caption in captions for _ in range(each)]
         condition = make_condition(told, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
+        if c.emphasis > 0:
+            said = [attributes for attributes in asked for _ in range(each)]
+            condition = replace(condition, contrasts=_contrasts(said, condition, c.negative_prompt, encoder))
         shape = (len(told), *latent_shape(clip_shape, dit))
         if picture is not None:
             condition = _with_picture(condition, vae, dit, _resized(picture[None], sizes[level]), shape)
@@ -98,12 +120,12 @@ def sample_clips(
         return vae.decode(z, orbit.is_closed).clamp(0, 1)
 
     if len(sizes) == 1:
-        return draw(0, captions)
-    drafts = decoded(draw(0, [caption for caption in captions for _ in range(c.drafts)]))
-    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, wanted or [None] * len(captions), encoder)
+        return draw(0)
+    drafts = decoded(draw(0, c.drafts))
+    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, asked, encoder)
     for level in range(1, len(sizes) - 1):
-        clips = decoded(draw(level, captions, clips))
-    return draw(len(sizes) - 1, captions, clips)
+        clips = decoded(draw(level, smaller=clips))
+    return draw(len(sizes) - 1, smaller=clips)
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
@@ -173,6 +195,20 @@ def make_condition(
     return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
 
 
+def _contrasts(
+    wanted: list[Attributes | None], condition: Condition, negative: str, encoder: TextEncoder
+) -> tuple[Contrast, ...]:
+    """Return the captions of what is `wanted` without the attributes that are insisted on; none where none can be."""
+    is_less = torch.tensor([attributes is not None for attributes in wanted], device=condition.text.device)
+    if not bool(is_less.any()):
+        return ()
+    found = []
+    for left_out in INSISTED:
+        texts = [negative if a is None else long_caption(a, ALL - left_out) for a in wanted]
+        found.append(Contrast(*encoder(texts), is_less))
+    return tuple(found)
+
+
 def sample_latents(
     dit: OrbitDiT,
     noise: Float[Tensor, "b t c h w"],
@@ -184,13 +220,17 @@ def sample_latents(
     held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
     start: float = 1.0,
 ) -> Float[Tensor, "b t c h w"]:
-    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch.
+    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch: the one
+    that is asked for and, by turns, none or one with something left out.
 
     `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
     """
     b, c = len(noise), condition
-    text = torch.cat([c.text, c.null_text.expand(b, -1, -1)])
-    mask = torch.cat([c.text_mask, c.null_mask.expand(b, -1)])
+    nobody = torch.zeros(b, dtype=torch.bool, device=noise.device)
+    null = Contrast(c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1), nobody)
+    if c.contrasts:
+        null = replace(null, is_less=c.contrasts[0].is_less)
+    turns = cycle(enumerate((null, *c.contrasts)))
     rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
     reference = None if c.reference is None else _twice(c.reference)
     given = None if c.given is None else _twice(c.given)
@@ -199,8 +239,10 @@ def sample_latents(
         times = torch.full((2 * b,), t, device=z.device)
         if not guide.is_on(t):
             return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+        turn, contrast = next(turns)
+        text, mask = torch.cat([c.text, contrast.text]), torch.cat([c.text_mask, contrast.mask])
         v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        return guide.velocity(z, t, v, v_null)
+        return guide.velocity(z, t, v, v_null, guide.turn(contrast.is_less, turn, 1 + len(c.contrasts)))
 
     if held is None:
         return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)

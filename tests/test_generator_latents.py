@@ -12,7 +12,7 @@ from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.flow import schedule, visited
 from generator.grammar import sample_attributes
-from generator.latents import sample_clips, sizes_of
+from generator.latents import Guide, sample_clips, sizes_of
 from generator.match import Matcher
 from generator.sample import generate
 from generator.text import load_text_encoder
@@ -155,6 +155,44 @@ def test_between_equal_matches_the_verifier_decides(monkeypatch):
     others = (views[0].reshape(2, 4, -1) - shown.reshape(2, 1, -1)).abs().mean(-1)
     assert others.argmin(1).tolist() == [0, int(brightness[1].argmin())]
     assert brightness[1].argmin() != 0
+
+
+def test_patterns_are_insisted_on_where_the_attributes_are_known():
+    known = sample_attributes(np.random.default_rng(0))
+    plain = sampled(wanted=[None, None])
+    told = sampled(wanted=[known, None])
+    assert not torch.equal(told[0], plain[0])
+    assert torch.allclose(told[1], plain[1], atol=1e-5)
+    assert torch.equal(sampled(replace(CONFIG, emphasis=0.0), wanted=[known, None]), plain)
+    assert torch.equal(
+        sampled(replace(CONFIG, guidance=1.0), wanted=[known, None]), sampled(replace(CONFIG, guidance=1.0))
+    )
+
+
+def test_none_and_less_are_led_away_from_by_turns():
+    known, heard, dit = sample_attributes(np.random.default_rng(0)), [], tiny_dit()
+
+    def listen(_, args: tuple) -> None:
+        if len(args[2]) == 4:  # guided: both clips twice
+            heard.append((args[2] * args[3][..., None]).flatten(1).sum(1)[2:])
+
+    dit.register_forward_pre_hook(listen)
+    config = replace(CONFIG, steps=8, guidance_from=0.0, fine_from=1.0)
+    sampled(config, dit=dit, wanted=[known, None])
+    first, second = (torch.stack(heard[turn::2]) for turn in (0, 1))
+    assert (len(first), len(second)) == (4, 3)
+    assert torch.equal(first, first[:1].expand(4, 2))
+    assert torch.equal(second, second[:1].expand(3, 2))
+    assert first[0, 0] != second[0, 0]
+    assert torch.isclose(first[0, 1], second[0, 1])
+
+
+def test_each_turn_leads_as_far_as_all_steps_would():
+    scales = Guide(3.0, 0.0, 1.0, emphasis=2.5)
+    is_less = torch.tensor([True, False])
+    null, less = (scales.turn(is_less, turn, 2).flatten().tolist() for turn in (0, 1))
+    assert null == [1 + 2 * 2.0, 3.0]
+    assert less == [1 + 2 * 2.5, 3.0]
 
 
 def test_a_picture_is_given_at_every_size():

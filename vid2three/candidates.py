@@ -37,8 +37,7 @@ def best_candidate(
     The best one shows most of what was asked, by the matcher and, for a prompt in the grammar's words, the verifier,
     with its frames agreeing. A candidate is the clip that its own seed, which stands in the figures, makes alone. Each
     costs a sampling and 3 CPU-seconds of judging. Where one alone is asked for and its match lies below
-    `config.retry_below`, one more is made, and the better one kept. What the verifier hardly sees of the prompt's own
-    words is "missing" in the figures. `progress(step, total)` counts the samplers' steps.
+    `config.retry_below`, one more is made, and the better one kept. `progress(step, total)` counts the samplers' steps.
     """
     num, clips, asked = config.candidates, [], expand(prompt)
 
@@ -59,9 +58,6 @@ def best_candidate(
     ]
     best = max(range(len(clips)), key=worth.__getitem__)
     facts: dict[str, Any] = {"match": round(matches[best], 3)}
-    if asked.attributes is not None:
-        lost = missing(quarter_views(clips[best].frames), asked.attributes, asked.said)
-        facts |= {"missing": lost} if lost else {}
     if len(clips) > 1:
         facts["candidates"] = [
             {"seed": clip.seed, "match": round(like, 3)} | ({"trouble": round(trouble, 3)} if num > 1 else {})
@@ -73,6 +69,16 @@ def best_candidate(
 
 def _sureness(clip: Clip, attributes: Attributes | None) -> float:
     return 0.0 if attributes is None else float(sureness(quarter_views(clip.frames), attributes))
+
+
+def lacking(clip: Clip, prompt: str) -> dict[str, Any]:
+    """Return for a manifest what the verifier hardly sees of the prompt's own words, as "missing"; nothing where it
+    sees all, or where the words are not the grammar's."""
+    asked = expand(prompt)
+    if asked.attributes is None:
+        return {}
+    lost = missing(quarter_views(clip.frames), asked.attributes, asked.said)
+    return {"missing": lost} if lost else {}
 
 
 def doubt(facts: dict[str, Any]) -> str | None:

@@ -39,7 +39,7 @@ from recon.unwrap import welded
 from recon.views import Views
 from vid2three import __version__
 from vid2three import show as pictures
-from vid2three.candidates import best_candidate, doubt
+from vid2three.candidates import best_candidate, doubt, lacking
 from vid2three.capture import cut_out, load_views, save_views
 from vid2three.config import ExportConfig, InputConfig, check_export
 from vid2three.formats.depth_maps import load_depth_maps
@@ -153,9 +153,10 @@ def clip(run: Run, prompt: str, config: GenerateConfig, progress: Progress) -> N
         report = lambda step, total: progress("generate", step, total, {})  # noqa: E731
         picture = load_picture(Path(config.image), config.height, config.width) if config.image else None
         made, facts = best_candidate(prompt, config, clip_views, seed=seed, picture=picture, progress=report)
+        made, facts = improved(made, facts, clip_views, config)
+        facts = {**facts, **lacking(made, prompt)}
         if (note := doubt(facts)) is not None:
             progress("generate", 1, 1, {"notes": [note]})
-        made, facts = improved(made, facts, clip_views, config)
         with files.file("orbit.mp4", fps=made.fps, **facts) as path:
             save_video(path, enlarged(made.frames.numpy()), made.fps)
         save_views(files, clip_views(made), GENERATED_WORLD)
