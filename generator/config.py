@@ -61,9 +61,9 @@ class GenerateConfig:
     """See guidance_from."""
     guidance_rescale: float = 0.0
     """How far the contrast that guidance adds is taken back; 0 not at all, 1 wholly."""
-    emphasis: float = 3.0
-    """How strongly the pattern of a prompt in the model's own words is insisted on, beside guidance; 0 leaves it to
-    that."""
+    emphasis: float = 2.5
+    """How strongly the pattern, and the colours and the material, of a prompt in the model's own words are insisted on,
+    beside guidance; 0 leaves them to that."""
     shift: float = 1.5
     """Spends more of the steps near noise where it is above 1."""
     fine_from: float = 0.85

@@ -26,7 +26,8 @@ from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
 from .verify import WEIGHT, sureness
 from .words import ALL, long_caption
 
-INSISTED = (frozenset(("pattern",)),)  # what captions are held against themselves without; see Guide.emphasis
+INSISTED = (frozenset(("pattern",)), frozenset(("color", "second", "material")))
+"""What captions are held against themselves without, in turn; see Guide.emphasis."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ def _contrasts(
     found = []
     for left_out in INSISTED:
         texts = [negative if a is None else long_caption(a, ALL - left_out) for a in wanted]
-        found.append(Contrast(*encoder(texts), is_less))
+        text, mask = encoder(texts)
+        found.append(Contrast(text, mask, is_less))
     return tuple(found)
 
 

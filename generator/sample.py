@@ -170,7 +170,7 @@ def check(config: GenerateConfig) -> None:
     if config.steps < 1:
         raise ValueError(f"The sampler needs at least one step, not {config.steps}: try 24.")
     if not config.emphasis >= 0:
-        raise ValueError(f"The emphasis is 0 or more, not {config.emphasis}: 0 leaves patterns to the guidance.")
+        raise ValueError(f"The emphasis is 0 or more, not {config.emphasis}: 0 leaves all to the guidance.")
     if not config.shift > 0:
         raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
     if not 0 < config.fine_from <= 1:

@@ -179,12 +179,12 @@ def test_none_and_less_are_led_away_from_by_turns():
     dit.register_forward_pre_hook(listen)
     config = replace(CONFIG, steps=8, guidance_from=0.0, fine_from=1.0)
     sampled(config, dit=dit, wanted=[known, None])
-    first, second = (torch.stack(heard[turn::2]) for turn in (0, 1))
-    assert (len(first), len(second)) == (4, 3)
-    assert torch.equal(first, first[:1].expand(4, 2))
-    assert torch.equal(second, second[:1].expand(3, 2))
-    assert first[0, 0] != second[0, 0]
-    assert torch.isclose(first[0, 1], second[0, 1])
+    first, second, third = (torch.stack(heard[turn::3]) for turn in (0, 1, 2))
+    assert (len(first), len(second), len(third)) == (3, 2, 2)
+    for turn in (first, second, third):
+        assert torch.equal(turn, turn[:1].expand(len(turn), 2))
+        assert torch.isclose(turn[0, 1], first[0, 1])
+    assert len({float(turn[0, 0]) for turn in (first, second, third)}) == 3
 
 
 def test_each_turn_leads_as_far_as_all_steps_would():
