@@ -18,16 +18,6 @@ from .vae import SPACE, TIME
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """The same texts with something left out of them, which guidance then insists on."""
-
-    text: Float[Tensor, "b l e"]
-    mask: Bool[Tensor, "b l"]
-    is_less: Bool[Tensor, " b"]
-    """Where something is left out; elsewhere the null text stands."""
-
-
-@dataclass(frozen=True)
 class Condition:
     """What a batch of clips should show, as the transformer hears it."""
 
@@ -40,8 +30,10 @@ class Condition:
     angles: Float[Tensor, "#b t"]
     reference: Float[Tensor, "b t c h w"] | None = None
     given: Bool[Tensor, "b t"] | None = None
-    contrasts: tuple[Contrast, ...] = ()
-    """What guidance leads away from in turn with the null text, each at a step of its own."""
+    contrasts: tuple[tuple[Float[Tensor, "b l e"], Bool[Tensor, "b l"]], ...] = ()
+    """The texts, and their masks, with something left out: what guidance leads away from in turn with the null text."""
+    is_less: Bool[Tensor, " b"] | None = None
+    """Where the contrasts leave something out; elsewhere they are the null text."""
 
 
 def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 4"]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .condition import Condition, Contrast, orbit_condition, orbit_rows
+from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
@@ -106,7 +106,7 @@ def sample_clips(
         condition = make_condition(told, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
         if c.emphasis > 0:
             said = [attributes for attributes in asked for _ in range(each)]
-            condition = replace(condition, contrasts=_contrasts(said, condition, c.negative_prompt, encoder))
+            condition = _with_contrasts(condition, said, c.negative_prompt, encoder)
         shape = (len(told), *latent_shape(clip_shape, dit))
         if picture is not None:
             condition = _with_picture(condition, vae, dit, _resized(picture[None], sizes[level]), shape)
@@ -196,19 +196,15 @@ def make_condition(
     return Condition(text[:-1], mask[:-1], text[-1:], mask[-1:], rays, angles)
 
 
-def _contrasts(
-    wanted: list[Attributes | None], condition: Condition, negative: str, encoder: TextEncoder
-) -> tuple[Contrast, ...]:
-    """Return the captions of what is `wanted` without the attributes that are insisted on; none where none can be."""
+def _with_contrasts(
+    condition: Condition, wanted: list[Attributes | None], negative: str, encoder: TextEncoder
+) -> Condition:
+    """Give the captions of what is `wanted` without the attributes that are insisted on."""
+    if not any(wanted):
+        return condition
+    texts = ([negative if a is None else long_caption(a, ALL - left_out) for a in wanted] for left_out in INSISTED)
     is_less = torch.tensor([attributes is not None for attributes in wanted], device=condition.text.device)
-    if not bool(is_less.any()):
-        return ()
-    found = []
-    for left_out in INSISTED:
-        texts = [negative if a is None else long_caption(a, ALL - left_out) for a in wanted]
-        text, mask = encoder(texts)
-        found.append(Contrast(text, mask, is_less))
-    return tuple(found)
+    return replace(condition, contrasts=tuple(encoder(each) for each in texts), is_less=is_less)
 
 
 def sample_latents(
@@ -228,11 +224,7 @@ def sample_latents(
     `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
     """
     b, c = len(noise), condition
-    nobody = torch.zeros(b, dtype=torch.bool, device=noise.device)
-    null = Contrast(c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1), nobody)
-    if c.contrasts:
-        null = replace(null, is_less=c.contrasts[0].is_less)
-    turns = cycle(enumerate((null, *c.contrasts)))
+    turns = cycle(enumerate(((c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1)), *c.contrasts)))
     rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
     reference = None if c.reference is None else _twice(c.reference)
     given = None if c.given is None else _twice(c.given)
@@ -241,10 +233,11 @@ def sample_latents(
         times = torch.full((2 * b,), t, device=z.device)
         if not guide.is_on(t):
             return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
-        turn, contrast = next(turns)
-        text, mask = torch.cat([c.text, contrast.text]), torch.cat([c.text_mask, contrast.mask])
+        turn, (less, less_mask) = next(turns)
+        text, mask = torch.cat([c.text, less]), torch.cat([c.text_mask, less_mask])
         v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        return guide.velocity(z, t, v, v_null, guide.turn(contrast.is_less, turn, 1 + len(c.contrasts)))
+        scale = None if c.is_less is None else guide.turn(c.is_less, turn, 1 + len(c.contrasts))
+        return guide.velocity(z, t, v, v_null, scale)
 
     if held is None:
         return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)
