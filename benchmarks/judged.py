@@ -1,6 +1,7 @@
 """What a model makes of held-out prompts, and how much of it a judge names rightly.
 
     python benchmarks/judged.py views MODEL.safetensors views.npz --num 256
+    python benchmarks/judged.py views MODEL.safetensors drafts.npz --size 64 --emphasis 0  # other settings
     python benchmarks/judged.py judge views.npz                        # by judge.safetensors, which lies beside this
     python benchmarks/judged.py judge views.npz OTHER.safetensors      # by that of a training folder
     python benchmarks/judged.py judge views.npz --categories 54        # and apart by what the model has learnt
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -22,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
+from generator.config import GenerateConfig
 from generator.formats import least_side
 from generator.grammar import CATEGORIES
 from generator.judge import SIZE, accuracy, judge_views, labels, load_judge, resize_views
@@ -34,16 +37,23 @@ from generator.words import long_caption
 JUDGE = Path(__file__).with_name("judge.safetensors")
 
 
-def draw_views(weights: Path, out: Path, num: int, device: torch.device, batch: int = 64) -> None:
-    """Write what a model makes of the judge's held-out prompts, as the judge sees it."""
+def draw_views(
+    weights: Path,
+    out: Path,
+    num: int,
+    device: torch.device,
+    batch: int = 64,
+    config: GenerateConfig | None = None,
+    size: int | None = None,
+) -> None:
+    """Write what a model makes of the judge's held-out prompts, as the judge sees it; at its own size unless given."""
     vae, dit, settings = load_model(weights)
     attributes = [draw_example(JUDGED_SEED, i, True)[0] for i in range(num)]
     captions = [long_caption(shown) for shown in attributes]
-    encoder, shape = load_text_encoder().to(device), (settings["num_frames"], settings["size"], least_side(settings))
+    encoder, shape = load_text_encoder(), (settings["num_frames"], size or settings["size"], least_side(settings))
+    networks = vae.to(device), dit.to(device), encoder.to(device)
     with autocast(device, True):
-        views = generate_views(
-            vae.to(device), dit.to(device), encoder, captions, *shape, seed=1, wanted=attributes, batch=batch
-        )
+        views = generate_views(*networks, captions, *shape, seed=1, config=config, wanted=attributes, batch=batch)
     small = torch.cat([resize_views(part.float() / 255) for part in views.split(64)])
     np.savez_compressed(out, views=(small * 255).round().to(torch.uint8).numpy())
     print(f"{num} prompts at {SIZE} px: {out}", flush=True)
@@ -74,11 +84,14 @@ def main() -> None:
     parser.add_argument("other", type=Path, nargs="?", default=JUDGE, help="where the views go, or the judge")
     parser.add_argument("--num", type=int, default=256)
     parser.add_argument("--categories", type=int, default=len(CATEGORIES), help="how many the model has learnt")
+    parser.add_argument("--size", type=int, help="height and width of the clips, the model's own unless given")
+    parser.add_argument("--emphasis", type=float, default=GenerateConfig().emphasis)
     options = parser.parse_args()
     if options.what == "views" and options.other == JUDGE:
         parser.error("say where the views go: views.npz")
     if options.what == "views":
-        draw_views(options.source, options.other, options.num, torch.device("cpu"), batch=8)
+        config = replace(GenerateConfig(), emphasis=options.emphasis)
+        draw_views(options.source, options.other, options.num, torch.device("cpu"), 8, config, options.size)
     else:
         judge(options.source, options.other, options.categories)
 

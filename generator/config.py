@@ -61,7 +61,7 @@ class GenerateConfig:
     """See guidance_from."""
     guidance_rescale: float = 0.0
     """How far the contrast that guidance adds is taken back; 0 not at all, 1 wholly."""
-    emphasis: float = 2.5
+    emphasis: float = 3.0
     """How strongly the pattern, and the colours and the material, of a prompt in the model's own words are insisted on,
     beside guidance; 0 leaves them to that."""
     shift: float = 1.5

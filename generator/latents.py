@@ -26,8 +26,8 @@ from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
 from .verify import WEIGHT, sureness
 from .words import ALL, long_caption
 
-INSISTED = (frozenset(("pattern",)), frozenset(("color", "second", "material")))
-"""What captions are held against themselves without, in turn; see Guide.emphasis."""
+INSISTED = ((frozenset(("pattern",)), 4 / 3), (frozenset(("color", "second", "material")), 1.0))
+"""What captions are held against themselves without, in turn, and how strongly for an emphasis of 1."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Guide:
     """Classifier-free guidance (Ho and Salimans, arXiv:2207.12598) within an interval of times (arXiv:2404.07724).
 
     Where attributes are insisted on, the text is also held against itself without them, as in Liu et al.,
-    arXiv:2206.01714: by turns with the text against none, so that a step costs no more.
+    arXiv:2206.01714: by turns with the text against none, so that a step costs no more. What a turn found leads on
+    until the next of its kind.
     """
 
     scale: float
@@ -44,7 +45,7 @@ class Guide:
     rescale: float = 0.0
     """How far the guided data's contrast is taken back to the unguided's (arXiv:2305.08891, Sec. 3.4)."""
     emphasis: float = 0.0
-    """How strongly attributes are insisted on, over all steps, beside the scale."""
+    """How strongly attributes are insisted on, beside the scale."""
 
     @staticmethod
     def of(config: GenerateConfig) -> Guide:
@@ -55,15 +56,25 @@ class Guide:
     def is_on(self, t: float) -> bool:
         return self.scale != 1 and self.start <= t <= self.end
 
-    def turn(self, is_less: Bool[Tensor, " b"], turn: int, turns: int) -> Float[Tensor, "b 1 1 1 1"]:
-        """Return the scale of each clip at its turn: with a step of `turns` for each, each must lead as many times as
-        far; the first turn is the null text's. A clip of which nothing is left out has the null text at all turns."""
-        by_turns = 1 + turns * (self.scale - 1 if turn == 0 else self.emphasis)
-        return torch.where(is_less, by_turns, self.scale)[:, None, None, None, None]
+    def lead(
+        self, contrasts: dict[int, Float[Tensor, "b t c h w"]], turn: int, is_less: Bool[Tensor, " b"] | None
+    ) -> Float[Tensor, "b t c h w"]:
+        """Return what is added to clips' velocities, from what the text changes against that of each turn: 0 is the
+        null text's, the others those of INSISTED. Where nothing is left out, each is the null text's."""
+        plain = (self.scale - 1) * contrasts[turn]
+        if is_less is None:
+            return plain
+        strengths = (self.scale - 1, *(self.emphasis * strength for _, strength in INSISTED))
+        insisted = torch.stack([strengths[each] * found for each, found in contrasts.items()]).sum(0)
+        return torch.where(is_less[:, None, None, None, None], insisted, plain)
 
-    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Combine the velocities [b,t,c,h,w] with and without the text, or something of it, at a scale for each."""
-        guided = v_null + (self.scale if scale is None else scale) * (v - v_null)
+    def velocity(self, z: Tensor, t: float, v: Tensor, v_null: Tensor) -> Tensor:
+        """Combine the velocities [b,t,c,h,w] with and without the text."""
+        return self.led(z, t, v, (self.scale - 1) * (v - v_null))
+
+    def led(self, z: Tensor, t: float, v: Tensor, lead: Tensor) -> Tensor:
+        """Add what leads to velocities [b,t,c,h,w]."""
+        guided = v + lead
         if self.rescale == 0 or t == 0:
             return guided
         data = z - t * guided
@@ -202,7 +213,7 @@ def _with_contrasts(
     """Give the captions of what is `wanted` without the attributes that are insisted on."""
     if not any(wanted):
         return condition
-    texts = ([negative if a is None else long_caption(a, ALL - left_out) for a in wanted] for left_out in INSISTED)
+    texts = ([negative if a is None else long_caption(a, ALL - left_out) for a in wanted] for left_out, _ in INSISTED)
     is_less = torch.tensor([attributes is not None for attributes in wanted], device=condition.text.device)
     return replace(condition, contrasts=tuple(encoder(each) for each in texts), is_less=is_less)
 
@@ -225,6 +236,7 @@ def sample_latents(
     """
     b, c = len(noise), condition
     turns = cycle(enumerate(((c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1)), *c.contrasts)))
+    contrasts: dict[int, Tensor] = {}
     rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
     reference = None if c.reference is None else _twice(c.reference)
     given = None if c.given is None else _twice(c.given)
@@ -235,9 +247,9 @@ def sample_latents(
             return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
         turn, (less, less_mask) = next(turns)
         text, mask = torch.cat([c.text, less]), torch.cat([c.text_mask, less_mask])
-        v, v_null = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        scale = None if c.is_less is None else guide.turn(c.is_less, turn, 1 + len(c.contrasts))
-        return guide.velocity(z, t, v, v_null, scale)
+        v, v_less = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
+        contrasts[turn] = v - v_less
+        return guide.led(z, t, v, guide.lead(contrasts, turn, c.is_less))
 
     if held is None:
         return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)

@@ -187,12 +187,19 @@ def test_none_and_less_are_led_away_from_by_turns():
     assert len({float(turn[0, 0]) for turn in (first, second, third)}) == 3
 
 
-def test_each_turn_leads_as_far_as_all_steps_would():
-    scales = Guide(3.0, 0.0, 1.0, emphasis=2.5)
-    is_less = torch.tensor([True, False])
-    null, less = (scales.turn(is_less, turn, 2).flatten().tolist() for turn in (0, 1))
-    assert null == [1 + 2 * 2.0, 3.0]
-    assert less == [1 + 2 * 2.5, 3.0]
+def test_what_a_turn_found_leads_on():
+    """Constant contrasts of 1, 10 and 100: each counts from its turn on; without something left out the turn's alone,
+    as the null text's."""
+    guide, is_less = Guide(3.0, 0.0, 1.0, emphasis=3.0), torch.tensor([True, False])
+    found: dict[int, torch.Tensor] = {}
+    led = []
+    for turn, size in enumerate((1.0, 10.0, 100.0)):
+        found[turn] = torch.full((2, 1, 1, 1, 1), size)
+        led.append(guide.lead(found, turn, is_less).flatten().tolist())
+    pattern, colors = (3.0 * strength for _, strength in latents.INSISTED)
+    assert [first for first, _ in led] == pytest.approx([2, 2 + 10 * pattern, 2 + 10 * pattern + 100 * colors])
+    assert [second for _, second in led] == [2, 20, 200]
+    assert guide.lead(found, 1, None).flatten().tolist() == [20, 20]
 
 
 def test_a_picture_is_given_at_every_size():
