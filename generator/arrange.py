@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from generator.shading import scene_distance
 from generator.shapes.form import Solid, fitted, geometry_row, moved
+
+Box = tuple[np.ndarray, np.ndarray]
+"""The lowest and the highest corner."""
 
 GAP = 0.3  # between two objects, of their radius: seen from 45 degrees aside it is still open
 NEARER_SIZE = 0.65  # of the object behind it, so that both are seen from the front
@@ -23,51 +28,64 @@ def copies(solids: list[Solid], count: int, rng: np.random.Generator) -> list[li
     """Return two to four equal objects on the ground: a row, a triangle or row of three, a square of four."""
     [solids] = fitted([solids], 1.0)
     low, high = _box(solids)
-    step_x, step_y, _ = high - low + GAP
-    is_triangle = rng.random() < 0.5 or step_x > 1.4 * step_y  # a row of wide things is small in the picture
+    spots = places(count, high - low, rng.random() < 0.5)
+    return [moved(solids, 1.0, spot) for spot in spots]
+
+
+def places(count: int, extent: np.ndarray, prefers_triangle: bool) -> list[tuple[float, float, float]]:
+    """Return where two to four equal objects stand whose box has the extent [3], of an object of radius 1."""
+    step_x, step_y, _ = extent + GAP
+    is_triangle = prefers_triangle or step_x > 1.4 * step_y  # a row of wide things is small in the picture
     match count:
         case 3 if is_triangle:
-            places = [(-0.5, -0.5), (0.5, -0.5), (0.0, 0.5)]
+            spots = [(-0.5, -0.5), (0.5, -0.5), (0.0, 0.5)]
         case 4:
-            places = [(-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)]
+            spots = [(-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)]
         case _:
-            places = [(i - (count - 1) / 2, 0.0) for i in range(count)]
-    return [moved(solids, 1.0, (x * step_x, y * step_y, 0.0)) for x, y in places]
+            spots = [(i - (count - 1) / 2, 0.0) for i in range(count)]
+    return [(x * step_x, y * step_y, 0.0) for x, y in spots]
 
 
 def pair(first: list[Solid], relation: str, other: list[Solid]) -> list[list[Solid]]:
     """Return two objects of comparable size in a relation of grammar.RELATIONS; the other one stays in its place."""
     [first], [other] = fitted([first], 1.0), fitted([other], 1.0)
+    rows = np.stack([geometry_row(solid) for solid in other])
+    scale, shift = stand(_box(first), relation, _box(other), lambda x, y: top_height(rows, x, y))
+    return [moved(first, scale, shift), other]
+
+
+def stand(first: Box, relation: str, other: Box, top: Callable[[float, float], float]) -> tuple[float, np.ndarray]:
+    """Return the scale and the shift [3] that bring an object of radius 1 into a relation to another one.
+
+    Both are told by their boxes, `top` gives the height of the other one at (x, y).
+    """
+    (low, high), (other_low, _) = first, other
     match relation:
         case "on":
-            spot, room = _place_on_top(other)
-            low, high = _box(first)
+            spot, room = _place_on_top(top)
             scale = float(np.clip(2.4 * room / (high - low)[:2].max(), SMALLEST_ON_TOP, LARGEST_ON_TOP))
-            return [moved(first, scale, spot - scale * np.array([0.0, 0.0, low[2]])), other]
+            return scale, spot - scale * np.array([0.0, 0.0, low[2]])
         case "next to":
-            (low, high), (other_low, _) = _box(first), _box(other)
-            return [moved(first, 1.0, (other_low[0] - GAP - high[0], 0.0, other_low[2] - low[2])), other]
+            return 1.0, np.array([other_low[0] - GAP - high[0], 0.0, other_low[2] - low[2]])
         case "in front of":
-            first = moved(first, NEARER_SIZE, (0.0, 0.0, 0.0))
-            (low, high), (other_low, _) = _box(first), _box(other)
-            return [moved(first, 1.0, (0.0, other_low[1] - GAP - high[1], other_low[2] - low[2])), other]
+            low, high = NEARER_SIZE * low, NEARER_SIZE * high
+            return NEARER_SIZE, np.array([0.0, other_low[1] - GAP - high[1], other_low[2] - low[2]])
     raise ValueError(f"There is no relation {relation!r}.")
 
 
-def _place_on_top(solids: list[Solid]) -> tuple[np.ndarray, float]:
+def _place_on_top(top: Callable[[float, float], float]) -> tuple[np.ndarray, float]:
     """Return the point of an object of radius 1 on which another may stand, and the radius of the level place there.
 
     The middle counts, unless a place before or behind it has more room: a sofa's back rises close to its middle.
     """
-    rows = np.stack([geometry_row(solid) for solid in solids])
-    places = []
+    spots = []
     for y in (0.0, -0.15, 0.15, -0.3, 0.3):
-        height = top_height(rows, 0.0, y)
+        height = top(0.0, y)
         room = 0.1
-        while room < 0.6 and all(abs(top_height(rows, *at) - height) < LEVEL for at in _ring(y, room + 0.1)):
+        while room < 0.6 and all(abs(top(*at) - height) < LEVEL for at in _ring(y, room + 0.1)):
             room += 0.1
-        places.append((room - 0.3 * abs(y), y, height, room))
-    _, y, height, room = max(places)
+        spots.append((room - 0.3 * abs(y), y, height, room))
+    _, y, height, room = max(spots)
     return np.array([0.0, y, height]), room
 
 
@@ -91,6 +109,6 @@ def _points(solids: list[Solid]) -> np.ndarray:
     return np.concatenate([solid.points() for solid in solids])
 
 
-def _box(solids: list[Solid]) -> tuple[np.ndarray, np.ndarray]:
+def _box(solids: list[Solid]) -> Box:
     points = _points(solids)
     return points.min(axis=0), points.max(axis=0)

@@ -69,6 +69,9 @@ class GenerateConfig:
     fine_from: float = 0.85
     """A clip is begun at half its height and width where the model has learnt that; enlarged and noised up to this
     time it goes on at twice the size. 1 samples the full size alone."""
+    laid_from: float = 0.5
+    """A scene of several things, such as a cat on a table or three mugs, is laid together from a clip of each, noised
+    up to this time and sampled on from there. 1 samples it at once."""
     drafts: int = 4
     """Small clips that are sampled where one is begun small; the one goes on that shows most of what was asked."""
     image: str = ""

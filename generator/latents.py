@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import chain, cycle
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .compose import is_several, lay_together, objects_of
 from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit
@@ -102,42 +103,60 @@ def sample_clips(
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
     the size, as often as that fits. Of small clips `config.drafts` are sampled for each caption, being cheap, and the
     one goes on that the matcher finds nearest to it and, where the caption's attributes are `wanted`, the verifier
-    takes for them. No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture` is
-    what the first frame shows. On the encoder's device.
+    takes for them. Of a scene of several objects each is drafted alone; laid together they go on from the time
+    `config.laid_from`. No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture`
+    is what the first frame shows. On the encoder's device.
     """
     c = config
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
-    starts = [1.0] + [c.fine_from] * (len(sizes) - 1)
-    counts = [len(visited(c.steps, c.shift, start)) - 1 for start in starts]
-    asked = wanted or [None] * len(captions)
+    asked = list(wanted or [None] * len(captions))
+    lays = c.laid_from < 1 and picture is None
+    scenes = [shown if lays and shown is not None and is_several(shown) else None for shown in asked]
+    done, total = 0, _count_steps(c, sizes, scenes)
 
-    def draw(level: int, each: int = 1, smaller: Tensor | None = None) -> Tensor:
-        clip_shape, start = (c.num_frames, *sizes[level]), starts[level]
-        told = [caption for caption in captions for _ in range(each)]
-        condition = make_condition(told, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
+    def draw(
+        texts: list[str], shown: list[Attributes | None], size: tuple[int, int], start: float, smaller: Tensor | None
+    ) -> Tensor:
+        nonlocal done
+        clip_shape = (c.num_frames, *size)
+        condition = make_condition(texts, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
         if c.emphasis > 0:
-            said = [attributes for attributes in asked for _ in range(each)]
-            condition = _with_contrasts(condition, said, c.negative_prompt, encoder)
-        shape = (len(told), *latent_shape(clip_shape, dit))
+            condition = _with_contrasts(condition, shown, c.negative_prompt, encoder)
+        shape = (len(texts), *latent_shape(clip_shape, dit))
         if picture is not None:
-            condition = _with_picture(condition, vae, dit, _resized(picture[None], sizes[level]), shape)
+            condition = _with_picture(condition, vae, dit, _resized(picture[None], size), shape)
         noisy = torch.randn(shape, generator=generator).to(condition.text)
         if smaller is not None:
-            larger = _resized(smaller.flatten(0, 1), sizes[level]).unflatten(0, smaller.shape[:2])
+            larger = _resized(smaller.flatten(0, 1), size).unflatten(0, smaller.shape[:2])
             noisy = start * noisy + (1 - start) * vae.encode(larger, orbit.is_closed)
-        report = None if progress is None else _part_of(progress, sum(counts[:level]), sum(counts))
-        return sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+        report = None if progress is None else _part_of(progress, done, total)
+        z = sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+        done += _num_steps(c, start)
+        return z
 
     def decoded(z: Tensor) -> Tensor:
         return vae.decode(z, orbit.is_closed).clamp(0, 1)
 
     if len(sizes) == 1:
-        return draw(0)
-    drafts = decoded(draw(0, c.drafts))
-    clips = _nearest(drafts.unflatten(0, (-1, c.drafts)), captions, asked, encoder)
-    for level in range(1, len(sizes) - 1):
-        clips = decoded(draw(level, smaller=clips))
-    return draw(len(sizes) - 1, smaller=clips)
+        return draw(captions, asked, sizes[0], 1.0, None)
+    objects = [
+        [(long_caption(each), each) for each in objects_of(scene)] if scene else [(caption, shown)]
+        for caption, shown, scene in zip(captions, asked, scenes)
+    ]
+    texts, shown = zip(*chain.from_iterable(objects))
+    told, meant = ([each for each in of_all for _ in range(c.drafts)] for of_all in (texts, shown))
+    drafts = decoded(draw(told, meant, sizes[0], 1.0, None)).unflatten(0, (-1, c.drafts))
+    best = _nearest(drafts, texts, shown, encoder).split([len(of_scene) for of_scene in objects])
+    z = drafts.new_empty(len(captions), *latent_shape((c.num_frames, *sizes[-1]), dit))
+    for is_laid in sorted({scene is not None for scene in scenes}):
+        rows = [row for row, scene in enumerate(scenes) if (scene is not None) == is_laid]
+        clips = torch.cat([_laid(best[row], scenes[row], orbit, sizes[1]) for row in rows])
+        start = c.laid_from if is_laid else c.fine_from
+        for size in sizes[1:]:
+            drawn = draw([captions[row] for row in rows], [asked[row] for row in rows], size, start, clips)
+            clips, start = drawn if size == sizes[-1] else decoded(drawn), c.fine_from
+        z[rows] = clips
+    return z
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
@@ -150,7 +169,10 @@ def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
 
 
 def _nearest(
-    drafts: Float[Tensor, "b k f 5 h w"], captions: list[str], wanted: Sequence[Attributes | None], encoder: TextEncoder
+    drafts: Float[Tensor, "b k f 5 h w"],
+    captions: Sequence[str],
+    wanted: Sequence[Attributes | None],
+    encoder: TextEncoder,
 ) -> Float[Tensor, "b f 5 h w"]:
     """Return of each caption's drafts the one that shows it best."""
     if drafts.shape[1] == 1:
@@ -158,7 +180,7 @@ def _nearest(
     matcher = load_matcher()  # on the CPU: it sees four small views of each
     views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
     seen = matcher.see(views).unflatten(0, drafts.shape[:2])
-    read = matcher.read(text_features(encoder, captions).float().cpu())
+    read = matcher.read(text_features(encoder, list(captions)).float().cpu())
     worth = torch.einsum("bkj,bj->bk", seen, read).float()
     for row, attributes, shown in zip(worth, wanted, views.unflatten(0, drafts.shape[:2])):
         if attributes is not None:
@@ -176,6 +198,27 @@ def _resized(pictures: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float
     if pictures.shape[-2:] == size:
         return pictures
     return F.interpolate(pictures.float(), size=size, mode="bicubic", antialias=True).clamp(0, 1)  # no bf16 there
+
+
+def _laid(
+    clips: Float[Tensor, "n f 5 h w"], scene: Attributes | None, orbit: Orbit, size: tuple[int, int]
+) -> Float[Tensor, "1 f 5 height width"]:
+    """Return the clip of a scene from those of its objects, which is there where there is but one."""
+    if scene is None:
+        return clips
+    return lay_together(list(clips.float().cpu()), scene, orbit, size)[None].to(clips)
+
+
+def _num_steps(c: GenerateConfig, start: float) -> int:
+    return len(visited(c.steps, c.shift, start)) - 1
+
+
+def _count_steps(c: GenerateConfig, sizes: list[tuple[int, int]], scenes: list[Attributes | None]) -> int:
+    """Return the steps of all the sampling that a batch takes."""
+    total = _num_steps(c, 1.0)
+    for is_laid in {scene is not None for scene in scenes} if len(sizes) > 1 else ():
+        total += _num_steps(c, c.laid_from if is_laid else c.fine_from) + (len(sizes) - 2) * _num_steps(c, c.fine_from)
+    return total
 
 
 def _part_of(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:

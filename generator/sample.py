@@ -175,6 +175,8 @@ def check(config: GenerateConfig) -> None:
         raise ValueError(f"The shift of the sampler's times must be above 0, not {config.shift}: 1 shifts nothing.")
     if not 0 < config.fine_from <= 1:
         raise ValueError(f"fine_from is a time above 0 and up to 1, not {config.fine_from}: try 0.85.")
+    if not 0 < config.laid_from <= 1:
+        raise ValueError(f"laid_from is a time above 0 and up to 1, not {config.laid_from}: try 0.5.")
     if config.fps < 1:
         raise ValueError(f"A clip has at least one frame a second, not {config.fps}: try 8.")
     if not 1 <= config.candidates <= MOST_CANDIDATES:

@@ -8,6 +8,7 @@ import torch
 from einops import reduce
 
 from generator import latents
+from generator.compose import objects_of
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.flow import schedule, visited
@@ -18,6 +19,7 @@ from generator.sample import generate
 from generator.text import load_text_encoder
 from generator.vae import VideoAutoencoder, encode_picture
 from generator.weights import load_model, model_path, save_model
+from generator.words import long_caption
 from generator_parts import REFERRING, tiny_dit, tiny_vae
 
 CONFIG = GenerateConfig(steps=4, num_frames=4, height=32, width=32, drafts=1)
@@ -200,6 +202,50 @@ def test_what_a_turn_found_leads_on():
     assert [first for first, _ in led] == pytest.approx([2, 2 + 10 * pattern, 2 + 10 * pattern + 100 * colors])
     assert [second for _, second in led] == [2, 20, 200]
     assert guide.lead(found, 1, None).flatten().tolist() == [20, 20]
+
+
+TWO = replace(
+    sample_attributes(np.random.default_rng(0)),
+    count=1,
+    relation="next to",
+    other_category="mug",
+    other_style="round",
+    other_color="red",
+)
+
+
+@pytest.mark.parametrize("drafts", [1, 2])
+def test_of_several_objects_each_is_drafted_alone(drafts, monkeypatch):
+    """The second caption's scene holds two: three objects at the small size, then a caption each at the large one."""
+    heard, seen, laid = [], [], []
+    make_condition, lay_together = latents.make_condition, latents.lay_together
+    monkeypatch.setattr(
+        latents, "make_condition", lambda told, *more: heard.append(told) or make_condition(told, *more)
+    )
+    monkeypatch.setattr(latents, "lay_together", lambda *args: laid.append(args) or lay_together(*args))
+    dit = tiny_dit()
+    dit.register_forward_pre_hook(lambda _, args: seen.append((len(args[0]), args[0].shape[-1])))
+    config = replace(CONFIG, drafts=drafts, guidance=1.0)
+    steps = []
+    sampled(config, dit=dit, wanted=[None, TWO], progress=lambda step, total: steps.append((step, total)))
+    small, alone, together = heard
+    first, other = objects_of(TWO)
+    expected = ["a red mug", long_caption(first), long_caption(other)]
+    assert small == [text for text in expected for _ in range(drafts)]
+    assert (alone, together) == (["a red mug"], ["a blue car"])
+    assert set(seen) == {(3 * drafts, 2), (1, 4)}
+    [(clips, scene, _, size)] = laid
+    assert (len(clips), scene, size) == (2, TWO, (32, 32))
+    assert steps == [(i + 1, len(steps)) for i in range(len(steps))]
+
+
+def test_a_scene_is_sampled_at_once_where_that_is_asked_for_or_a_picture_shows_it():
+    at_once = replace(CONFIG, laid_from=1.0, emphasis=0.0)
+    assert torch.equal(sampled(at_once, wanted=[None, TWO]), sampled(at_once))
+    picture = torch.rand(4, 32, 32, generator=torch.Generator().manual_seed(1))
+    shown = replace(CONFIG, emphasis=0.0)
+    given = (sampled(shown, dit=tiny_dit(config=REFERRING), wanted=w, picture=picture) for w in ([None, TWO], None))
+    assert torch.equal(*given)
 
 
 def test_a_picture_is_given_at_every_size():

@@ -164,6 +164,7 @@ REFUSED = {
     "steps": (0, "at least one step, not 0: try 24"),
     "shift": (0.0, "above 0, not 0.0"),
     "fine_from": (1.5, "above 0 and up to 1, not 1.5: try 0.85"),
+    "laid_from": (0.0, "above 0 and up to 1, not 0.0: try 0.5"),
     "fps": (0, "one frame a second, not 0: try 8"),
     "candidates": (0, "1 to 64 clips, not 0"),
     "drafts": (0, "1 to 64 small clips, not 0: try 4"),
@@ -190,7 +191,7 @@ def test_no_size_is_no_size(config, name, value):
         check(replace(config, **{name: value}))
 
 
-@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "span_deg", "shift", "fine_from"])
+@pytest.mark.parametrize("name", ["fov_deg", "elevation_deg", "span_deg", "shift", "fine_from", "laid_from"])
 def test_not_a_number_is_refused(config, name):
     with pytest.raises(ValueError, match="not"):
         check(replace(config, **{name: float("nan")}))

@@ -1,0 +1,95 @@
+"""Scenes laid together from clips of their objects, against renders of the scenes themselves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from generator.compose import is_several, lay_together, objects_of
+from generator.data import Orbit, make_clip
+from generator.grammar import Attributes, make_scene
+
+ORBIT = Orbit(20.0, 40.0)
+MUG = Attributes("mug", "round", "red", "white", "plain", "matte")
+ON_TABLE = replace(MUG, relation="on", other_category="table", other_style="square", other_color="blue")
+
+
+def clip_of(shown: Attributes, size: int, orbit: Orbit = ORBIT, seed: int = 0) -> torch.Tensor:
+    traced, _ = make_clip(make_scene(shown, np.random.default_rng(seed)), orbit, 24, size, size)
+    return torch.from_numpy(np.ascontiguousarray(traced.transpose(0, 3, 1, 2))).float() / 255
+
+
+def laid(scene: Attributes, orbit: Orbit = ORBIT, size: int = 128) -> torch.Tensor:
+    return lay_together([clip_of(each, 64, orbit) for each in objects_of(scene)], scene, orbit, (size, size))
+
+
+def share(colors: torch.Tensor, name: str) -> torch.Tensor:
+    """Return where a frame [3,h,w] is red or blue."""
+    red, green, blue = colors
+    return (red - blue.maximum(green) > 0.2) if name == "red" else (blue - red.maximum(green) > 0.2)
+
+
+def test_several_are_told_from_one():
+    assert not is_several(MUG)
+    assert is_several(replace(MUG, count=2))
+    assert is_several(ON_TABLE)
+    assert objects_of(replace(MUG, count=3)) == [MUG]
+    mug, table = objects_of(ON_TABLE)
+    assert mug == MUG
+    assert (table.category, table.style, table.color, table.relation) == ("table", "square", "blue", "")
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_equal_objects_stand_where_the_grammar_has_them(count):
+    """The same mug, alone and several times: outlines, colours and depth are nearly those of the traced scene."""
+    scene = replace(MUG, count=count)
+    made, true = laid(scene), clip_of(scene, 128)
+    mine, theirs = made[:, 3] > 0.5, true[:, 3] > 0.5
+    iou = (mine & theirs).sum() / (mine | theirs).sum()
+    assert iou > 0.7  # a little farther apart than there, and as small for it
+    both = mine & theirs
+    assert (made[:, 4] - true[:, 4]).abs()[both].median() < 0.06
+    assert (made[:, :3] - true[:, :3]).abs().amax(1)[both].median() < 0.08
+    assert (made[:, :3].amin(1)[~mine] > 0.4).all()  # white around
+
+
+def test_what_stands_on_something_is_above_it():
+    made = laid(ON_TABLE)
+    for frame in made[::6]:
+        rows = {name: torch.nonzero(share(frame[:3], name))[:, 0].float() for name in ("red", "blue")}
+        assert len(rows["red"]) > 100
+        assert rows["red"].mean() + 10 < rows["blue"].mean()
+        assert rows["red"].max() > rows["blue"].min() - 4  # it does not float
+
+
+def test_what_stands_next_to_something_is_left_of_it_in_front_and_right_behind():
+    made = laid(replace(ON_TABLE, relation="next to"))
+    for frame, sign in ((made[0], 1), (made[12], -1)):
+        columns = {name: torch.nonzero(share(frame[:3], name))[:, 1].float().mean() for name in ("red", "blue")}
+        assert sign * (columns["blue"] - columns["red"]) > 30
+
+
+def test_what_stands_in_front_hides_what_is_behind():
+    made = laid(replace(ON_TABLE, relation="in front of"))
+    red = [int(share(frame[:3], "red").sum()) for frame in (made[0], made[12])]
+    assert red[0] > 2 * red[1]
+    assert made[0, 4][share(made[0, :3], "red")].mean() < made[0, 4][share(made[0, :3], "blue")].mean() - 0.1
+
+
+def test_a_lid_that_is_not_seen_from_below_is_stood_upon():
+    below = Orbit(-5.0, 40.0)
+    chest = replace(ON_TABLE, other_category="chest", other_style="flat")
+    frame = laid(chest, below)[0]
+    rows = {name: torch.nonzero(share(frame[:3], name))[:, 0].float().mean() for name in ("red", "blue")}
+    assert rows["red"] + 10 < rows["blue"]
+
+
+def test_a_part_of_a_turn_and_a_clip_that_shows_nothing():
+    part = Orbit(15.0, 40.0, start_deg=-45.0, span_deg=90.0)
+    assert laid(replace(MUG, count=2), part)[:, 3].amax(dim=(1, 2)).min() > 0.9
+    nothing = torch.ones(4, 5, 16, 16)
+    nothing[:, 3] = 0
+    empty = lay_together([nothing], replace(MUG, count=2), ORBIT, (32, 32))
+    assert empty.shape == (4, 5, 32, 32)
+    assert bool((empty[:, 3] == 0).all() and (empty[:, :3] == 1).all())
