@@ -45,10 +45,11 @@ def draw_views(
     batch: int = 64,
     config: GenerateConfig | None = None,
     size: int | None = None,
+    seed: int = JUDGED_SEED,
 ) -> None:
     """Write what a model makes of the judge's held-out prompts, as the judge sees it; at its own size unless given."""
     vae, dit, settings = load_model(weights)
-    attributes = [draw_example(JUDGED_SEED, i, True)[0] for i in range(num)]
+    attributes = [draw_example(seed, i, True)[0] for i in range(num)]
     captions = [long_caption(shown) for shown in attributes]
     encoder, shape = load_text_encoder(), (settings["num_frames"], size or settings["size"], least_side(settings))
     networks = vae.to(device), dit.to(device), encoder.to(device)
@@ -59,11 +60,11 @@ def draw_views(
     print(f"{num} prompts at {SIZE} px: {out}", flush=True)
 
 
-def judge(views_path: Path, network: Path, num_categories: int) -> None:
+def judge(views_path: Path, network: Path, num_categories: int, seed: int = JUDGED_SEED) -> None:
     """Print the shares of right answers about views, and about renders of the same scenes; then apart, of scenes of
     the grammar's first categories alone and of the others."""
     views, known = torch.from_numpy(np.load(views_path)["views"]), load_judge(network)
-    real, attributes = render_examples(len(views), JUDGED_SEED, True)
+    real, attributes = render_examples(len(views), seed, True)
     wanted = labels(attributes)
     names = list(CATEGORIES)[num_categories:]
     is_new = torch.tensor([bool({a.category, a.other_category} & set(names)) for a in attributes])
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("other", type=Path, nargs="?", default=JUDGE, help="where the views go, or the judge")
     parser.add_argument("--num", type=int, default=256)
     parser.add_argument("--categories", type=int, default=len(CATEGORIES), help="how many the model has learnt")
+    parser.add_argument("--seed", type=int, default=JUDGED_SEED, help="of the scenes; the trainer's unless given")
     parser.add_argument("--size", type=int, help="height and width of the clips, the model's own unless given")
     parser.add_argument("--emphasis", type=float, default=GenerateConfig().emphasis)
     options = parser.parse_args()
@@ -91,9 +93,11 @@ def main() -> None:
         parser.error("say where the views go: views.npz")
     if options.what == "views":
         config = replace(GenerateConfig(), emphasis=options.emphasis)
-        draw_views(options.source, options.other, options.num, torch.device("cpu"), 8, config, options.size)
+        draw_views(
+            options.source, options.other, options.num, torch.device("cpu"), 8, config, options.size, options.seed
+        )
     else:
-        judge(options.source, options.other, options.categories)
+        judge(options.source, options.other, options.categories, options.seed)
 
 
 if __name__ == "__main__":
