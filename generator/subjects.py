@@ -71,7 +71,7 @@ def find_subject(words: list[str]) -> Subject | None:
     It is the first thing named, "a house with a tree" is a house; and where two known things stand to each other as
     the model knows it, both.
     """
-    words = _without_of(words)
+    words = _turned(_without_of(words))
     noun = _find_noun(words)
     if noun is None or not noun.category:
         return noun and Subject(noun.thing(words))
@@ -94,6 +94,21 @@ def _without_of(words: list[str]) -> list[str]:
             category = nouns.get(words[j], ("",))[0]
             if words[i + 1] == "of" and category and f"{category} {words[i]}" in nouns:
                 return [*words[:i], *words[i + 2 : j], category, words[i], *words[j + 1 :]]
+    return words
+
+
+def _turned(words: list[str]) -> list[str]:
+    """Return the words of "a table with a mug on it" as "a mug on a table"; others as they are."""
+    told = words[: len(words) - 1] if words[-1:] == ["."] else words
+    if told[-1:] != ["it"]:
+        return words
+    for start in range(max(len(told) - 5, 0), len(told) - 1):
+        text, before = " ".join(told[start:-1]), told[:start]
+        if text in RELATION_WORDS and "with" in before:
+            at = len(before) - 1 - before[::-1].index("with")
+            whole, part = _find_noun(before[:at]), _find_noun(before[at + 1 :])
+            if whole and part and whole.category and part.category and not _is_part(part.text, whole.category):
+                return [*before[at + 1 :], *told[start:-1], *before[:at]]
     return words
 
 

@@ -156,6 +156,14 @@ PROMPTS = {
     "a mug next to a truck. The handle is pink. The truck is lime.": dict(
         category="mug", second_color="pink", relation="next to", other_category="truck", other_color="lime"
     ),
+    "a brown table with a red striped mug on top of it": dict(
+        category="mug", color="red", relation="on", other_category="table", other_color="brown"
+    ),
+    "a house with a tree next to it.": dict(category="tree", relation="next to", other_category="house"),
+    "a red car with a white house behind it": dict(
+        category="car", color="red", relation="in front of", other_category="house", other_color="white"
+    ),
+    "a house with a red roof on it": dict(category="house", second_color="red", relation=""),
     "a truck next to a bed. The bed is lime.": dict(category="truck", other_category="bed", other_color="lime"),
 }
 
