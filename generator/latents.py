@@ -112,51 +112,86 @@ def sample_clips(
     asked = list(wanted or [None] * len(captions))
     lays = c.laid_from < 1 and picture is None
     scenes = [shown if lays and shown is not None and is_several(shown) else None for shown in asked]
-    done, total = 0, _count_steps(c, sizes, scenes)
+    total = _count_steps(c, sizes, scenes)
+    sampler = _Sampler(vae, dit, encoder, orbit, c, generator, picture, progress, total)
+    if len(sizes) == 1:
+        return sampler.draw(captions, asked, sizes[0])
+    drafts = _drafts(sampler, captions, asked, scenes, sizes[0])
+    made: dict[int, Tensor] = {}
+    for is_laid in sorted({scene is not None for scene in scenes}):
+        rows = [row for row, scene in enumerate(scenes) if (scene is not None) == is_laid]
+        clips = torch.cat([_laid(drafts[row], scenes[row], orbit, sizes[1]) for row in rows])
+        start = c.laid_from if is_laid else c.fine_from
+        for size in sizes[1:]:
+            drawn = sampler.draw([captions[row] for row in rows], [asked[row] for row in rows], size, start, clips)
+            clips, start = drawn if size == sizes[-1] else sampler.decode(drawn), c.fine_from
+        made.update(zip(rows, clips))
+    return torch.stack([made[row] for row in range(len(captions))])
+
+
+@dataclass
+class _Sampler:
+    """What stays while clips go from size to size, and how many steps have been taken."""
+
+    vae: VideoAutoencoder
+    dit: OrbitDiT
+    encoder: TextEncoder
+    orbit: Orbit
+    config: GenerateConfig
+    generator: torch.Generator
+    picture: Float[Tensor, "4 h w"] | None
+    progress: Callable[[int, int], None] | None
+    total: int
+    done: int = 0
 
     def draw(
-        texts: list[str], shown: list[Attributes | None], size: tuple[int, int], start: float, smaller: Tensor | None
-    ) -> Tensor:
-        nonlocal done
-        clip_shape = (c.num_frames, *size)
-        condition = make_condition(texts, c.negative_prompt, orbit, clip_shape, dit.config.patch, encoder)
+        self,
+        captions: list[str],
+        wanted: list[Attributes | None],
+        size: tuple[int, int],
+        start: float = 1.0,
+        smaller: Float[Tensor, "b f 5 _ _"] | None = None,
+    ) -> Float[Tensor, "b t c h8 w8"]:
+        """Sample the latents of clips of a size: from noise, or from the time `start` up to which smaller ones are
+        noised."""
+        c, clip_shape = self.config, (self.config.num_frames, *size)
+        patch, negative = self.dit.config.patch, self.config.negative_prompt
+        condition = make_condition(captions, negative, self.orbit, clip_shape, patch, self.encoder)
         if c.emphasis > 0:
-            condition = _with_contrasts(condition, shown, c.negative_prompt, encoder)
-        shape = (len(texts), *latent_shape(clip_shape, dit))
-        if picture is not None:
-            condition = _with_picture(condition, vae, dit, _resized(picture[None], size), shape)
-        noisy = torch.randn(shape, generator=generator).to(condition.text)
+            condition = _with_contrasts(condition, wanted, negative, self.encoder)
+        shape = (len(captions), *latent_shape(clip_shape, self.dit))
+        if self.picture is not None:
+            condition = _with_picture(condition, self.vae, self.dit, _resized(self.picture[None], size), shape)
+        noisy = torch.randn(shape, generator=self.generator).to(condition.text)
         if smaller is not None:
             larger = _resized(smaller.flatten(0, 1), size).unflatten(0, smaller.shape[:2])
-            noisy = start * noisy + (1 - start) * vae.encode(larger, orbit.is_closed)
-        report = None if progress is None else _part_of(progress, done, total)
-        z = sample_latents(dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
-        done += _num_steps(c, start)
+            noisy = start * noisy + (1 - start) * self.vae.encode(larger, self.orbit.is_closed)
+        report = None if self.progress is None else _part_of(self.progress, self.done, self.total)
+        z = sample_latents(self.dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+        self.done += _num_steps(c, start)
         return z
 
-    def decoded(z: Tensor) -> Tensor:
-        return vae.decode(z, orbit.is_closed).clamp(0, 1)
+    def decode(self, z: Float[Tensor, "b t c h8 w8"]) -> Float[Tensor, "b f 5 h w"]:
+        return self.vae.decode(z, self.orbit.is_closed).clamp(0, 1)
 
-    if len(sizes) == 1:
-        return draw(captions, asked, sizes[0], 1.0, None)
+
+def _drafts(
+    sampler: _Sampler,
+    captions: list[str],
+    asked: list[Attributes | None],
+    scenes: list[Attributes | None],
+    size: tuple[int, int],
+) -> tuple[Float[Tensor, "n f 5 h w"], ...]:
+    """Return for each caption the best of several small clips: one, or one of each object of a scene."""
     objects = [
         [(long_caption(each), each) for each in objects_of(scene)] if scene else [(caption, shown)]
         for caption, shown, scene in zip(captions, asked, scenes)
     ]
     texts, shown = zip(*chain.from_iterable(objects))
-    told, meant = ([each for each in of_all for _ in range(c.drafts)] for of_all in (texts, shown))
-    drafts = decoded(draw(told, meant, sizes[0], 1.0, None)).unflatten(0, (-1, c.drafts))
-    best = _nearest(drafts, texts, shown, encoder).split([len(of_scene) for of_scene in objects])
-    z = drafts.new_empty(len(captions), *latent_shape((c.num_frames, *sizes[-1]), dit))
-    for is_laid in sorted({scene is not None for scene in scenes}):
-        rows = [row for row, scene in enumerate(scenes) if (scene is not None) == is_laid]
-        clips = torch.cat([_laid(best[row], scenes[row], orbit, sizes[1]) for row in rows])
-        start = c.laid_from if is_laid else c.fine_from
-        for size in sizes[1:]:
-            drawn = draw([captions[row] for row in rows], [asked[row] for row in rows], size, start, clips)
-            clips, start = drawn if size == sizes[-1] else decoded(drawn), c.fine_from
-        z[rows] = clips
-    return z
+    num = sampler.config.drafts
+    told, meant = ([each for each in of_all for _ in range(num)] for of_all in (texts, shown))
+    drafts = sampler.decode(sampler.draw(told, meant, size)).unflatten(0, (-1, num))
+    return _nearest(drafts, texts, shown, sampler.encoder).split([len(of_scene) for of_scene in objects])
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
