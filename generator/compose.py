@@ -53,12 +53,12 @@ def lay_together(
     points = [_points(clip, orbit) for clip in clips]
     spots = _spots(points, attributes)
     layers = [_layer(clips[spot.which], spot, orbit, size) for spot in spots]
-    rgb, alpha, depth = (torch.stack(each) for each in zip(*layers))  # n f ...
+    taken, alpha, depth = (torch.stack(each) for each in zip(*layers))  # n f ...
     order = depth.argsort(0)
-    rgb = rgb.gather(0, order[:, :, None].expand_as(rgb))
+    taken = taken.gather(0, order[:, :, None].expand_as(taken))
     alpha, depth = alpha.gather(0, order), depth.gather(0, order)
     through = torch.cumprod(torch.cat([torch.ones_like(alpha[:1]), 1 - alpha]), dim=0)
-    colors = 1 - (through[:-1, :, None] * (1 - rgb)).sum(0)  # 1 - rgb is what a layer takes from the white
+    colors = 1 - (through[:-1, :, None] * taken).sum(0)
     covered = 1 - through[-1]
     front = torch.where(alpha > 0.5, depth, torch.inf).amin(0)
     seen = front.isfinite()
@@ -132,7 +132,7 @@ class _Heights:
 def _layer(
     clip: Float[Tensor, "f 5 h w"], spot: _Spot, orbit: Orbit, size: tuple[int, int]
 ) -> tuple[Float[Tensor, "f 3 height width"], Float[Tensor, "f height width"], Float[Tensor, "f height width"]]:
-    """Return colour on white, alpha and z of an object in the frames of the scene.
+    """Return what an object takes from the white, its alpha and its z, in the frames of the scene.
 
     Each takes the frame whose camera looks at the object from about there, shrunk and moved to where it stands.
     """
@@ -151,7 +151,7 @@ def _layer(
     moved = F.grid_sample(taken, grid, mode="bicubic", align_corners=False).clamp(0, 1)
     depth = F.grid_sample(own[:, 4:], grid, mode="bilinear", padding_mode="border", align_corners=False)[:, 0]
     own_z = (depth - 0.5) * 2  # before or behind the object's origin
-    return 1 - moved[:, :3], moved[:, 3], torch.from_numpy(at[:, 2]).float()[:, None, None] + spot.scale * own_z
+    return moved[:, :3], moved[:, 3], torch.from_numpy(at[:, 2]).float()[:, None, None] + spot.scale * own_z
 
 
 def _nearest_frames(towards: np.ndarray, cameras: np.ndarray) -> np.ndarray:

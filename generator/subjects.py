@@ -99,7 +99,7 @@ def _without_of(words: list[str]) -> list[str]:
 
 def _turned(words: list[str]) -> list[str]:
     """Return the words of "a table with a mug on it" as "a mug on a table"; others as they are."""
-    told = words[: len(words) - 1] if words[-1:] == ["."] else words
+    told = words[:-1] if words[-1:] == ["."] else words
     if told[-1:] != ["it"]:
         return words
     for start in range(max(len(told) - 5, 0), len(told) - 1):
