@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, pattern_color
+from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, other_object, pattern_color
 from .lexicon import READ_AS, SHADES, Meaning, lexicon
 from .nouns import NAMED_BY_SECOND, look
+from .parts import Part, Scene, part_of, scene_of
 from .spelling import meant, nearest_word, split
 from .subjects import STOPS, Thing, find_subject
 from .text import load_text_encoder
-from .words import long_caption
+from .words import long_caption, pair_caption
 
 EXAMPLE = 'Say what to make, as in "a red mug with a blue handle".'
 NOUNS = ("category", "main", "second", "pattern")
@@ -38,6 +39,8 @@ class Expansion:
     """The word or words of the prompt that name the thing."""
     said: frozenset[str] = frozenset()
     """The attributes of the thing that the prompt's words set; the others have what one would expect."""
+    scene: Scene | None = None
+    """The parts of what is more than one thing."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +113,41 @@ def expand(prompt: str) -> Expansion:
     subject = find_subject(words)
     if subject is None:
         raise ValueError(f"The prompt names no thing. {EXAMPLE}")
-    if not subject.thing.category:
-        words, notes = _corrected(split(prompt), only_looks=True)
-        notes.append(f"{subject.thing.noun!r} lies outside the words that the model knows best: the result may vary.")
-        text = _tidied(words)
-        if unread := load_text_encoder().unread(text):
-            notes.append(f"The prompt is longer than the model reads: {unread!r} is left out.")
-        return Expansion(text, None, _unique(notes), subject.thing.noun)
+    if not subject.thing.category or (subject.other and not subject.other.category):
+        return _expand_freely(prompt)
     reading = _read(subject.thing)
-    notes += subject.notes
+    notes += reading.notes + list(subject.notes)
     attributes = replace(_complete(reading), count=subject.count)
-    notes += reading.notes
-    if subject.other:
-        attributes, other_notes = _with_other(attributes, subject.relation, subject.other)
-        notes += other_notes
     said = frozenset((*reading.found, "category"))
-    return Expansion(long_caption(attributes), attributes, _unique(notes), subject.thing.noun, said)
+    if subject.other is None:
+        text, scene = long_caption(attributes), scene_of(attributes)
+    else:
+        attributes, other, other_notes = _with_other(attributes, subject.relation, subject.other)
+        notes += other_notes
+        text, scene = pair_caption(attributes, other), scene_of(attributes)
+        assert scene is not None
+        scene = replace(scene, parts=(scene.parts[0], part_of(other, subject.other_count)))
+    return Expansion(text, attributes, _unique(notes), subject.thing.noun, said, scene)
+
+
+def _expand_freely(prompt: str) -> Expansion:
+    """Leave the words as they are, of a thing outside the vocabulary or two of which one is."""
+    words, notes = _corrected(split(prompt), only_looks=True)
+    subject = find_subject(words)
+    assert subject is not None
+    strange = subject.other if subject.thing.category and subject.other else subject.thing
+    notes.append(f"{strange.noun!r} lies outside the words that the model knows best: the result may vary.")
+    text, scene = _tidied(words), None
+    if unread := load_text_encoder().unread(text):
+        notes.append(f"The prompt is longer than the model reads: {unread!r} is left out.")
+    if subject.other:
+        parts = []
+        for thing, count in ((subject.thing, subject.count), (subject.other, subject.other_count)):
+            reading = _read(thing) if thing.category else None
+            parts.append(part_of(_complete(reading), count) if reading else Part(_tidied(list(thing.words)), None))
+            notes += reading.notes if reading else []
+        scene = Scene(tuple(parts), subject.relation)
+    return Expansion(text, None, _unique(notes), subject.thing.noun, scene=scene)
 
 
 def _unique(notes: list[str]) -> tuple[str, ...]:
@@ -187,26 +209,24 @@ def read_look(category: str, words: list[str], now: Attributes | None = None) ->
     return Look(reading.found, unknown, _unique(reading.notes))
 
 
-def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[Attributes, list[str]]:
-    """Add the second thing of a relation, of which style and main colour alone are taken."""
+def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[Attributes, Attributes, list[str]]:
+    """Add the second thing of a relation; return the scene, that thing alone with all that is said of it, and notes."""
     reading = _read(other)
     category, found, notes = reading.category, reading.found, list(reading.notes)
-    for name in ("second_color", "pattern", "material"):
-        if name in found:
-            notes.append(f"Of the {category} the model takes style and colour; {found[name]} is left out.")
     known = CATEGORIES[category]
     styles = SUPPORTS.get(category, known.styles) if relation == "on" else known.styles
     if relation == "on" and found.get("style", styles[0]) not in SUPPORTS.get(category, ()):
         notes.append(f"The model has seen nothing stand on such a {category}: the result may vary.")
     usual = next(color for color in (*reading.usual[:2], "white") if color != attributes.color)
-    return replace(
+    scene = replace(
         attributes,
-        count=1,
         relation=relation,
         other_category=category,
         other_style=found.get("style", styles[0]),
         other_color=found.get("color", usual),
-    ), notes
+    )
+    looks = {name: found[name] for name in ("second_color", "pattern", "material") if name in found}
+    return scene, replace(other_object(scene), **looks), notes
 
 
 def _match(words: list[str], reading: _Reading) -> list[_Item]:

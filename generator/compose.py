@@ -11,7 +11,7 @@ Shapes: f frames, h w pixels, n objects, p points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,38 +20,27 @@ from jaxtyping import Float
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from .arrange import places, stand
+from .arrange import Box, places, stand
 from .data import Orbit, decode_depth, encode_depth
-from .grammar import SUBJECT_RADIUS, Attributes, other_object
+from .grammar import SUBJECT_RADIUS
+from .parts import Scene
 from .rays import intrinsics, orbit_radius
 
 SOLID = 0.9  # coverage from which on a pixel's depth counts
 OUTLIERS = 0.002  # share of the points that a box leaves out on each side
-APART = 0.1  # kept free around an object besides, of its radius: what touches grows together in the surface
+FREE = np.array([0.1, 0.1, 0.0])  # around an object besides, of its radius: what touches grows together in the surface
 FEWEST = 100  # points that make a thing; of less it stands as large as a frame
 CELL = 0.1  # of the grid in which heights are looked up, of an object's radius
 
 
-def objects_of(attributes: Attributes) -> list[Attributes]:
-    """Return what is to be sampled alone: a scene's objects, equal ones once."""
-    first = replace(attributes, count=1, relation="", other_category="", other_style="", other_color="")
-    return [first, other_object(attributes)] if attributes.relation else [first]
-
-
-def is_several(attributes: Attributes) -> bool:
-    """Return whether a scene has more than one object."""
-    return attributes.count > 1 or bool(attributes.relation)
-
-
 def lay_together(
-    clips: Sequence[Float[Tensor, "f 5 h w"]], attributes: Attributes, orbit: Orbit, size: tuple[int, int]
+    clips: Sequence[Float[Tensor, "f 5 h w"]], scene: Scene, orbit: Orbit, size: tuple[int, int]
 ) -> Float[Tensor, "f 5 height width"]:
-    """Return the clip of a scene from those of its objects, as `objects_of` names them; all seen on the same orbit.
+    """Return the clip of a scene from those of its parts; all seen on the same orbit.
 
     Clips hold colour on white, alpha and coded depth in [0,1], as the autoencoder decodes them.
     """
-    points = [_points(clip, orbit) for clip in clips]
-    spots = _spots(points, attributes)
+    spots = _spots([_points(clip, orbit) for clip in clips], scene)
     layers = [_layer(clips[spot.which], spot, orbit, size) for spot in spots]
     taken, alpha, depth = (torch.stack(each) for each in zip(*layers))  # n f ...
     order = depth.argsort(0)
@@ -75,6 +64,10 @@ class _Spot:
     scale: float
     shift: np.ndarray
 
+    def moved(self, scale: float, shift: np.ndarray) -> _Spot:
+        """Return where it stands once all is scaled about the origin and shifted."""
+        return _Spot(self.which, scale * self.scale, scale * self.shift + shift)
+
 
 def _points(clip: Float[Tensor, "f 5 h w"], orbit: Orbit) -> np.ndarray:
     """Return the points of a clip's surface, [p,3]; those that stray are brought back to its box."""
@@ -90,26 +83,47 @@ def _points(clip: Float[Tensor, "f 5 h w"], orbit: Orbit) -> np.ndarray:
     return np.clip(points, *np.quantile(points, [OUTLIERS, 1 - OUTLIERS], axis=0))
 
 
-def _spots(points: list[np.ndarray], attributes: Attributes) -> list[_Spot]:
+def _spots(points: list[np.ndarray], scene: Scene) -> list[_Spot]:
     """Arrange objects as the grammar does, and the whole as large as a subject is."""
-    middles = [(each.min(axis=0) + each.max(axis=0)) / 2 for each in points]
-    radii = [float(np.linalg.norm(each - middle, axis=1).max()) for each, middle in zip(points, middles)]
-    unit = [(each - middle) / radius for each, middle, radius in zip(points, middles, radii)]
-    free = np.array([APART, APART, 0.0])
-    boxes = [(each.min(axis=0) - free, each.max(axis=0) + free) for each in unit]
-    if attributes.relation:
-        scale, shift = stand(boxes[0], attributes.relation, boxes[1], _Heights(unit[1]))
-        stood = [(0, scale, shift), (1, 1.0, np.zeros(3))]
-    else:
-        spots = places(attributes.count, boxes[0][1] - boxes[0][0], prefers_triangle=False)
-        stood = [(0, 1.0, np.array(spot)) for spot in spots]
-    whole = np.concatenate([scale * unit[which] + shift for which, scale, shift in stood])
-    middle = (whole.min(axis=0) + whole.max(axis=0)) / 2
-    fit = SUBJECT_RADIUS / float(np.linalg.norm(whole - middle, axis=1).max())
-    return [
-        _Spot(which, fit * scale / radii[which], fit * (shift - scale * middles[which] / radii[which] - middle))
-        for which, scale, shift in stood
-    ]
+    groups = [_Group.of(each, which, part.count) for which, (each, part) in enumerate(zip(points, scene.parts))]
+    stood = groups[0].spots
+    if scene.relation:
+        first, other = groups
+        scale, shift = stand(first.box, scene.relation, other.box, _Heights(other.points))
+        stood = [*(spot.moved(scale, shift) for spot in first.spots), *other.spots]
+    middle, radius = _ball(np.concatenate([spot.scale * points[spot.which] + spot.shift for spot in stood]))
+    fit = SUBJECT_RADIUS / radius
+    return [spot.moved(fit, -fit * middle) for spot in stood]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Equal objects beside each other, brought to radius 1 as one object."""
+
+    points: np.ndarray
+    spots: list[_Spot]
+
+    @staticmethod
+    def of(points: np.ndarray, which: int, count: int) -> _Group:
+        middle, radius = _ball(points)
+        one = _Spot(which, 1 / radius, -middle / radius)
+        unit = (points - middle) / radius
+        extent = unit.max(axis=0) - unit.min(axis=0) + 2 * FREE
+        shifts = [np.array(place) for place in places(count, extent, prefers_triangle=False)]
+        whole = np.concatenate([unit + shift for shift in shifts])
+        middle, radius = _ball(whole)
+        spots = [one.moved(1.0, shift).moved(1 / radius, -middle / radius) for shift in shifts]
+        return _Group((whole - middle) / radius, spots)
+
+    @property
+    def box(self) -> Box:
+        return self.points.min(axis=0) - FREE, self.points.max(axis=0) + FREE
+
+
+def _ball(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the middle of the box of some points [p,3], and how far they reach from there."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    return middle, float(np.linalg.norm(points - middle, axis=1).max())
 
 
 class _Heights:

@@ -122,7 +122,7 @@ class Attributes:
     pattern: str
     material: str
     count: int = 1
-    """How many equal objects there are, 1 to MAX_COUNT; with a relation 1."""
+    """How many equal objects there are, 1 to MAX_COUNT; in scenes that are drawn 1 where there is a relation."""
     relation: str = ""
     """How the object stands to another, one of RELATIONS."""
     other_category: str = ""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .compose import is_several, lay_together, objects_of
+from .compose import lay_together
 from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit
@@ -22,6 +22,7 @@ from .dit import OrbitDiT
 from .flow import integrate, visited
 from .grammar import Attributes
 from .match import load_matcher, quarters, text_features
+from .parts import Scene, scene_of
 from .text import TextEncoder
 from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
 from .verify import WEIGHT, sureness
@@ -94,6 +95,7 @@ def sample_clips(
     *,
     coarsest: int,
     wanted: Sequence[Attributes | None] | None = None,
+    scenes: Sequence[Scene | None] | None = None,
     picture: Float[Tensor, "4 h w"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "b t c h8 w8"]:
@@ -103,25 +105,26 @@ def sample_clips(
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
     the size, as often as that fits. Of small clips `config.drafts` are sampled for each caption, being cheap, and the
     one goes on that the matcher finds nearest to it and, where the caption's attributes are `wanted`, the verifier
-    takes for them. Of a scene of several objects each is drafted alone; laid together they go on from the time
-    `config.laid_from`. No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture`
-    is what the first frame shows. On the encoder's device.
+    takes for them. Of a scene of several objects, one of `scenes` or what is `wanted`, each is drafted alone; laid
+    together they go on from the time `config.laid_from`. No clip becomes smaller than `coarsest` pixels, the least that
+    the model has learnt. `picture` is what the first frame shows. On the encoder's device.
     """
     c = config
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
     asked = list(wanted or [None] * len(captions))
-    lays = c.laid_from < 1 and picture is None
-    scenes = [shown if lays and shown is not None and is_several(shown) else None for shown in asked]
-    total = _count_steps(c, sizes, scenes)
+    is_laid = c.laid_from < 1 and picture is None and len(sizes) > 1
+    known = [scene if is_laid else None for scene in scenes or map(scene_of, asked)]
+    begun = [(c.fine_from, [row for row, scene in enumerate(known) if scene is None])]
+    begun += [(c.laid_from, [row for row, scene in enumerate(known) if scene is not None])]
+    begun = [(start, rows) for start, rows in begun if rows]
+    total = _count_steps(c, len(sizes), [start for start, _ in begun])
     sampler = _Sampler(vae, dit, encoder, orbit, c, generator, picture, progress, total)
     if len(sizes) == 1:
         return sampler.draw(captions, asked, sizes[0])
-    drafts = _drafts(sampler, captions, asked, scenes, sizes[0])
+    drafts = _drafts(sampler, captions, asked, known, sizes[0])
     made: dict[int, Tensor] = {}
-    for is_laid in sorted({scene is not None for scene in scenes}):
-        rows = [row for row, scene in enumerate(scenes) if (scene is not None) == is_laid]
-        clips = torch.cat([_laid(drafts[row], scenes[row], orbit, sizes[1]) for row in rows])
-        start = c.laid_from if is_laid else c.fine_from
+    for start, rows in begun:
+        clips = torch.cat([_laid(drafts[row], known[row], orbit, sizes[1]) for row in rows])
         for size in sizes[1:]:
             drawn = sampler.draw([captions[row] for row in rows], [asked[row] for row in rows], size, start, clips)
             clips, start = drawn if size == sizes[-1] else sampler.decode(drawn), c.fine_from
@@ -179,12 +182,12 @@ def _drafts(
     sampler: _Sampler,
     captions: list[str],
     asked: list[Attributes | None],
-    scenes: list[Attributes | None],
+    scenes: list[Scene | None],
     size: tuple[int, int],
 ) -> tuple[Float[Tensor, "n f 5 h w"], ...]:
-    """Return for each caption the best of several small clips: one, or one of each object of a scene."""
+    """Return for each caption the best of several small clips: one, or one of each part of a scene."""
     objects = [
-        [(long_caption(each), each) for each in objects_of(scene)] if scene else [(caption, shown)]
+        [(part.caption, part.attributes) for part in scene.parts] if scene else [(caption, shown)]
         for caption, shown, scene in zip(captions, asked, scenes)
     ]
     texts, shown = zip(*chain.from_iterable(objects))
@@ -236,9 +239,9 @@ def _resized(pictures: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float
 
 
 def _laid(
-    clips: Float[Tensor, "n f 5 h w"], scene: Attributes | None, orbit: Orbit, size: tuple[int, int]
+    clips: Float[Tensor, "n f 5 h w"], scene: Scene | None, orbit: Orbit, size: tuple[int, int]
 ) -> Float[Tensor, "1 f 5 height width"]:
-    """Return the clip of a scene from those of its objects, which is there where there is but one."""
+    """Return the clip of a scene from those of its parts; without a scene the clip is there."""
     if scene is None:
         return clips
     return lay_together(list(clips.float().cpu()), scene, orbit, size)[None].to(clips)
@@ -248,12 +251,12 @@ def _num_steps(c: GenerateConfig, start: float) -> int:
     return len(visited(c.steps, c.shift, start)) - 1
 
 
-def _count_steps(c: GenerateConfig, sizes: list[tuple[int, int]], scenes: list[Attributes | None]) -> int:
-    """Return the steps of all the sampling that a batch takes."""
-    total = _num_steps(c, 1.0)
-    for is_laid in {scene is not None for scene in scenes} if len(sizes) > 1 else ():
-        total += _num_steps(c, c.laid_from if is_laid else c.fine_from) + (len(sizes) - 2) * _num_steps(c, c.fine_from)
-    return total
+def _count_steps(c: GenerateConfig, num_sizes: int, starts: list[float]) -> int:
+    """Return the steps of all the sampling that a batch takes; `starts` are those of the second size."""
+    if num_sizes == 1:
+        return _num_steps(c, 1.0)
+    further = (num_sizes - 2) * _num_steps(c, c.fine_from)
+    return _num_steps(c, 1.0) + sum(_num_steps(c, start) + further for start in starts)
 
 
 def _part_of(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:

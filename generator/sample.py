@@ -63,6 +63,7 @@ def generate(
             generator,
             coarsest=least_side(learnt),
             wanted=[asked.attributes],
+            scenes=[asked.scene],
             picture=picture,
             progress=progress,
         )

@@ -48,6 +48,7 @@ class Subject:
     count: int = 1
     relation: str = ""
     other: Thing | None = None
+    other_count: int = 1
     notes: tuple[str, ...] = ()
 
 
@@ -68,13 +69,13 @@ class _Noun:
 def find_subject(words: list[str]) -> Subject | None:
     """Return what the words are about; None where they name no thing.
 
-    It is the first thing named, "a house with a tree" is a house; and where two known things stand to each other as
-    the model knows it, both.
+    It is the first thing named, "a house with a tree" is a house; and where two things stand to each other as the
+    model knows it, both.
     """
     words = _turned(_without_of(words))
     noun = _find_noun(words)
-    if noun is None or not noun.category:
-        return noun and Subject(noun.thing(words))
+    if noun is None:
+        return None
     for start in range(noun.start + 1, len(words)):
         for end in range(min(start + 4, len(words)), start, -1):
             if (text := " ".join(words[start:end])) in RELATION_WORDS:
@@ -82,6 +83,8 @@ def find_subject(words: list[str]) -> Subject | None:
                 if subject:
                     return subject
                 break
+    if not noun.category:
+        return Subject(noun.thing(words))
     words, count, note = _without_number(words, noun)
     return Subject(noun.thing(words), count, notes=(note,) if note else ())
 
@@ -113,7 +116,7 @@ def _turned(words: list[str]) -> list[str]:
 
 
 def _find_pair(words: list[str], start: int, end: int, relation: str, is_swapped: bool) -> Subject | None:
-    """Return the subject where words[start:end] tie two known things, None where they do not.
+    """Return the subject where words[start:end] tie two things, None where they do not.
 
     The right thing has the words up to the next stop, and the sentences that name it; all others are of the left one.
     """
@@ -121,32 +124,47 @@ def _find_pair(words: list[str], start: int, end: int, relation: str, is_swapped
     stop = next((i for i, word in enumerate(right) if word in STOPS), len(right))
     right, rest = right[:stop], right[stop:]
     noun, other = _find_noun(left), _find_noun(right)
-    if not noun or not noun.category or not other or not other.category:
+    if not noun or not other:
         return None
-    is_detail = any(SENTENCE.get(word) == "with" for word in left[noun.start :]) or _is_part(other.text, noun.category)
+    if not (noun.category and other.category):
+        lower = noun if is_swapped else other
+        if (relation == "on" and not lower.category) or not _are_apart(left, words[start], right, other):
+            return None
+    is_part = _is_part(other.text, noun.category)
+    is_detail = any(SENTENCE.get(word) == "with" for word in left[noun.start :]) or is_part
     if words[start] == "and" and is_detail:  # "a table with plates and mugs"
         return None
     if any(word in SENTENCE and SENTENCE[word] != "a" for word in right[: other.start]):
         return None
-    if left[-1] in POSTURES and left[-1] not in CATEGORIES[noun.category].styles:
+    if left[-1] in POSTURES and not (noun.category and left[-1] in CATEGORIES[noun.category].styles):
         left = left[:-1]
     left, count, _ = _without_number(left, noun)
     right, other_count, _ = _without_number(right, other)
     for sentence in _sentences(rest):
-        named = [text for _, text in _runs(sentence) if category_nouns().get(text, ("",))[0] == other.category]
+        named = [text for _, text in _runs(sentence) if _names(text, other)]
         is_of_right = any(text == other.text or not _is_part(text, noun.category) for text in named)
         (right if is_of_right else left).extend([".", *sentence])
-    notes = () if (count, other_count) == (1, 1) else ("Of two things in a relation there is one each.",)
-    if noun.category == other.category:
-        notes = (f"Two things in a relation are of two kinds; the second {other.category} is left out.",)
-        return Subject(noun.thing(left), notes=notes)
-    first, second = noun.thing(left), other.thing(right)
-    return Subject(*((second, 1, relation, first) if is_swapped else (first, 1, relation, second)), notes)
+    first, second = (noun.thing(left), count), (other.thing(right), other_count)
+    (thing, count), (other_thing, other_count) = (second, first) if is_swapped else (first, second)
+    return Subject(thing, count, relation, other_thing, other_count)
+
+
+def _are_apart(left: list[str], tie: str, right: list[str], other: _Noun) -> bool:
+    """Tell whether words tie two things of which one may be any: "a dragon next to a house", not "a sign made by
+    children" or "a dragon with a sword and a shield"."""
+    is_counted = bool(other.category) or right[0] in ("a", "an", *NUMBERS)  # "next to the river"
+    is_plain = not any(SENTENCE.get(word) in ("with", "is", "not") for word in left)
+    return is_counted and is_plain and (tie != "by" or bool(other.category))
+
+
+def _names(text: str, noun: _Noun) -> bool:
+    """Tell whether words mean the same thing as a noun."""
+    return text == noun.text or bool(noun.category and category_nouns().get(text, ("",))[0] == noun.category)
 
 
 def _is_part(text: str, category: str) -> bool:
     """Tell whether a noun is a word for a part of a category: the bed of a truck."""
-    return lexicon(category).get(text, ("",))[0] in ("main", "second")
+    return bool(category) and lexicon(category).get(text, ("",))[0] in ("main", "second")
 
 
 def _without_number(words: list[str], noun: _Noun) -> tuple[list[str], int, str]:

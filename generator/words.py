@@ -129,6 +129,12 @@ def long_caption(
     return text
 
 
+def pair_caption(attributes: Attributes, other: Attributes) -> str:
+    """Write the long form of two in a relation of which the other one may have a pattern, too."""
+    text = long_caption(attributes)
+    return text if other.pattern == PATTERNS[0] else f"{text[:-1]} with {_colored_pattern(other, None)}."
+
+
 def _other(attributes: Attributes, said: set[str] | frozenset[str], noun: str, color: str) -> str:
     style = attributes.other_style if "other_style" in said else ""
     return article(" ".join(word for word in (color, style, noun) if word))

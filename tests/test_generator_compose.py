@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from generator.compose import is_several, lay_together, objects_of
+from generator.compose import lay_together
 from generator.data import Orbit, make_clip
 from generator.grammar import Attributes, make_scene
+from generator.parts import Part, Scene, part_of, scene_of
+from generator.words import long_caption
 
 ORBIT = Orbit(20.0, 40.0)
 MUG = Attributes("mug", "round", "red", "white", "plain", "matte")
@@ -20,8 +22,11 @@ def clip_of(shown: Attributes, size: int, orbit: Orbit = ORBIT, seed: int = 0) -
     return torch.from_numpy(np.ascontiguousarray(traced.transpose(0, 3, 1, 2))).float() / 255
 
 
-def laid(scene: Attributes, orbit: Orbit = ORBIT, size: int = 128) -> torch.Tensor:
-    return lay_together([clip_of(each, 64, orbit) for each in objects_of(scene)], scene, orbit, (size, size))
+def laid(shown: Attributes | Scene, orbit: Orbit = ORBIT, size: int = 128) -> torch.Tensor:
+    scene = shown if isinstance(shown, Scene) else scene_of(shown)
+    assert scene is not None
+    known = [part.attributes for part in scene.parts]
+    return lay_together([clip_of(each, 64, orbit) for each in known if each], scene, orbit, (size, size))
 
 
 def share(colors: torch.Tensor, name: str) -> torch.Tensor:
@@ -31,12 +36,14 @@ def share(colors: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def test_several_are_told_from_one():
-    assert not is_several(MUG)
-    assert is_several(replace(MUG, count=2))
-    assert is_several(ON_TABLE)
-    assert objects_of(replace(MUG, count=3)) == [MUG]
-    mug, table = objects_of(ON_TABLE)
+    assert scene_of(None) is scene_of(MUG) is None
+    assert scene_of(replace(MUG, count=3)) == Scene((Part(long_caption(MUG), MUG, 3),))
+    found = scene_of(ON_TABLE)
+    assert found is not None
+    assert found.relation == "on"
+    mug, table = (part.attributes for part in found.parts)
     assert mug == MUG
+    assert table is not None
     assert (table.category, table.style, table.color, table.relation) == ("table", "square", "blue", "")
 
 
@@ -61,6 +68,23 @@ def test_what_stands_on_something_is_above_it():
         assert len(rows["red"]) > 100
         assert rows["red"].mean() + 10 < rows["blue"].mean()
         assert rows["red"].max() > rows["blue"].min() - 4  # it does not float
+
+
+def test_several_stand_on_something_beside_each_other():
+    frame = laid(replace(ON_TABLE, count=2))[0]
+    red, blue = share(frame[:3], "red"), share(frame[:3], "blue")
+    rows = [torch.nonzero(each)[:, 0].float() for each in (red, blue)]
+    assert rows[0].mean() + 10 < rows[1].mean()
+    covered = red.any(dim=0).int()
+    assert int((covered.diff() == 1).sum()) == 2  # with a gap between them
+
+
+def test_either_of_two_may_be_several():
+    table = replace(MUG, category="table", style="square", color="blue")
+    frame = laid(Scene((part_of(MUG), part_of(table, 2)), "next to"))[0]
+    red, blue = share(frame[:3], "red"), share(frame[:3], "blue")
+    assert int((blue.any(dim=0).int().diff() == 1).sum()) == 2
+    assert torch.nonzero(red)[:, 1].max() < torch.nonzero(blue)[:, 1].min()
 
 
 def test_what_stands_next_to_something_is_left_of_it_in_front_and_right_behind():
@@ -90,6 +114,6 @@ def test_a_part_of_a_turn_and_a_clip_that_shows_nothing():
     assert laid(replace(MUG, count=2), part)[:, 3].amax(dim=(1, 2)).min() > 0.9
     nothing = torch.ones(4, 5, 16, 16)
     nothing[:, 3] = 0
-    empty = lay_together([nothing], replace(MUG, count=2), ORBIT, (32, 32))
+    empty = lay_together([nothing], Scene((part_of(MUG, 2),)), ORBIT, (32, 32))
     assert empty.shape == (4, 5, 32, 32)
     assert bool((empty[:, 3] == 0).all() and (empty[:, :3] == 1).all())

@@ -8,18 +8,17 @@ import torch
 from einops import reduce
 
 from generator import latents
-from generator.compose import objects_of
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.flow import schedule, visited
 from generator.grammar import sample_attributes
 from generator.latents import Guide, sample_clips, sizes_of
 from generator.match import Matcher
+from generator.parts import Part, Scene, scene_of
 from generator.sample import generate
 from generator.text import load_text_encoder
 from generator.vae import VideoAutoencoder, encode_picture
 from generator.weights import load_model, model_path, save_model
-from generator.words import long_caption
 from generator_parts import REFERRING, tiny_dit, tiny_vae
 
 CONFIG = GenerateConfig(steps=4, num_frames=4, height=32, width=32, drafts=1)
@@ -229,14 +228,28 @@ def test_of_several_objects_each_is_drafted_alone(drafts, monkeypatch):
     steps = []
     sampled(config, dit=dit, wanted=[None, TWO], progress=lambda step, total: steps.append((step, total)))
     small, alone, together = heard
-    first, other = objects_of(TWO)
-    expected = ["a red mug", long_caption(first), long_caption(other)]
+    two = scene_of(TWO)
+    assert two is not None
+    expected = ["a red mug", *(part.caption for part in two.parts)]
     assert small == [text for text in expected for _ in range(drafts)]
     assert (alone, together) == (["a red mug"], ["a blue car"])
     assert set(seen) == {(3 * drafts, 2), (1, 4)}
     [(clips, scene, _, size)] = laid
-    assert (len(clips), scene, size) == (2, TWO, (32, 32))
+    assert (len(clips), scene, size) == (2, two, (32, 32))
     assert steps == [(i + 1, len(steps)) for i in range(len(steps))]
+
+
+def test_a_scene_in_any_words_is_laid_together_too():
+    heard = []
+    dragon = Part("a dragon", None)
+    two = scene_of(TWO)
+    assert two is not None
+    scene = Scene((dragon, two.parts[1]), "on")
+    with pytest.MonkeyPatch.context() as patch:
+        make_condition = latents.make_condition
+        patch.setattr(latents, "make_condition", lambda told, *more: heard.append(told) or make_condition(told, *more))
+        sampled(replace(CONFIG, drafts=1), wanted=[None, None], scenes=[None, scene])
+    assert heard == [["a red mug", "a dragon", two.parts[1].caption], ["a red mug"], ["a blue car"]]
 
 
 def test_a_scene_is_sampled_at_once_where_that_is_asked_for_or_a_picture_shows_it():
