@@ -162,8 +162,8 @@ def test_patterns_are_insisted_on_where_the_attributes_are_known():
     known = sample_attributes(np.random.default_rng(0))
     plain = sampled(wanted=[None, None])
     told = sampled(wanted=[known, None])
-    assert not torch.equal(told[0], plain[0])
-    assert torch.allclose(told[1], plain[1], atol=1e-5)
+    insisted, left = (told - plain).abs().amax(dim=(1, 2, 3, 4)).tolist()
+    assert left < 1e-4 * insisted  # texts that are read in another batch are rounded otherwise
     assert torch.equal(sampled(replace(CONFIG, emphasis=0.0), wanted=[known, None]), plain)
     assert torch.equal(
         sampled(replace(CONFIG, guidance=1.0), wanted=[known, None]), sampled(replace(CONFIG, guidance=1.0))
