@@ -53,9 +53,7 @@ def make_optimizers(model: nn.Module, phase: PhaseConfig) -> list[torch.optim.Op
         {"params": [p for p in others if p.ndim >= 2], "weight_decay": 0.01},
         {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=phase.lr, betas=(0.9, 0.97), fused=others[0].is_cuda)
-    ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=phase.lr, betas=(0.9, 0.97), fused=True)]
     if inner:
         matrices = [p for p in model.parameters() if p in inner]
         muon = torch.optim.Muon(matrices, lr=phase.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")

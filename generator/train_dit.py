@@ -247,6 +247,9 @@ def update_ema(ema: OrbitDiT, dit: OrbitDiT, weight: float | Tensor) -> None:
     """Move the average towards the weights; a tensor's weight may change between replays of a recorded step."""
     averages: list[Tensor] = list(ema.parameters())
     weights: list[Tensor] = list(dit.parameters())
+    if not weights[0].is_cuda:
+        torch._foreach_lerp_(averages, weights, float(weight))
+        return
     change = torch._foreach_sub(weights, averages)
     torch._foreach_mul_(change, weight)
     torch._foreach_add_(averages, change)
