@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, other_object, pattern_color
+from .grammar import CATEGORIES, COLORS, MATERIALS, PATTERNS, SUPPORTS, Attributes, pattern_color
 from .lexicon import READ_AS, SHADES, Meaning, lexicon
 from .nouns import NAMED_BY_SECOND, look
 from .parts import Part, Scene, part_of, scene_of
@@ -76,14 +76,19 @@ class _Reading:
     """What has been understood of a thing so far."""
 
     category: str
-    usual: tuple[str, str, str]
-    """Main colour, second colour and pattern where none is said."""
+    noun: str = ""
+    """What the prompt calls it; empty where that is not known."""
     found: dict[str, str] = field(default_factory=dict)
     whole: str = ""
     """The colour that was said of the thing as a whole."""
     spare_colors: list[str] = field(default_factory=list)
     pattern_colors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def usual(self) -> tuple[str, str, str]:
+        """Main colour, second colour and pattern where none is said, beside a main colour that is."""
+        return look(self.noun, self.category, self.found.get("color", ""))
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
@@ -186,7 +191,7 @@ def _tidied(words: list[str]) -> str:
 
 def _read(thing: Thing) -> _Reading:
     """Read what is said of a thing of the vocabulary."""
-    reading = _Reading(thing.category, look(thing.noun, thing.category))
+    reading = _Reading(thing.category, thing.noun)
     items = _match(list(thing.words), reading)
     _note_unknown(items, reading)
     _read_colors(items, reading)
@@ -197,7 +202,7 @@ def _read(thing: Thing) -> _Reading:
 
 def read_look(category: str, words: list[str], now: Attributes | None = None) -> Look:
     """Read what words say of the look of a thing of a category; `now` is how it looks already."""
-    reading = _Reading(category, look("", category))
+    reading = _Reading(category)
     items = _match(words, reading)
     _note_unknown(items, reading)
     _read_colors(items, reading)
@@ -225,8 +230,7 @@ def _with_other(attributes: Attributes, relation: str, other: Thing) -> tuple[At
         other_style=found.get("style", styles[0]),
         other_color=found.get("color", usual),
     )
-    looks = {name: found[name] for name in ("second_color", "pattern", "material") if name in found}
-    return scene, replace(other_object(scene), **looks), notes
+    return scene, replace(_complete(reading), style=scene.other_style, color=scene.other_color), notes
 
 
 def _match(words: list[str], reading: _Reading) -> list[_Item]:
@@ -415,12 +419,12 @@ def _complete(reading: _Reading) -> Attributes:
     usual_color, usual_second, usual_pattern = reading.usual
     color = found.get("color", usual_color)
     second = found.get("second_color", usual_second)
+    if "second_color" in found and "color" not in found and color == second:  # "a mug with a blue handle"
+        color = next(other for other in (usual_second, "white", "black") if other != second)
     pattern = found.get("pattern", usual_pattern)
     is_whole = "second_color" not in found and pattern == PATTERNS[0] and color == reading.whole
     if reading.category in NAMED_BY_SECOND and is_whole and color != usual_color:
         color, second = usual_color, color
-    if second == color and "second_color" not in found:
-        second = next(other for other in (usual_color, "white", "black") if other != color)
     return Attributes(
         category=reading.category,
         style=found.get("style", category.styles[0]),

@@ -111,7 +111,9 @@ def _kind(before: Attributes, after: Attributes) -> tuple[bool, bool]:
         before.pattern == PATTERNS[0]
         or pattern_color(before.color, before.pattern) == pattern_color(after.color, after.pattern)
     )
-    return keeps_shape, keeps_shape and is_same_pattern
+    parts = [(getattr(before, name), getattr(after, name)) for name in ("color", "second_color", "other_color")]
+    is_map = all(new == other for old, new in parts for same, other in parts if old == same)
+    return keeps_shape, keeps_shape and is_same_pattern and is_map
 
 
 def _replaced(before: Attributes, words: list[str]) -> Found | None:
@@ -280,6 +282,9 @@ def _looking(before: Attributes, words: list[str]) -> Found | None:
     else:
         look = _known(read_look(before.category, words, before), before.category)
         said = look.said
+        kinds = {lexicon(before.category).get(word, ("",))[0] for word in words}
+        if before.color == before.second_color and "color" in said and "main" not in kinds:  # "paint the mug blue"
+            said = {"second_color": said["color"], **said}
     return (replace(before, **said), look.notes) if said else None
 
 

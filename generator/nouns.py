@@ -108,7 +108,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "subway": ("train", "bullet"),
     "double decker": ("bus", "double-decker"),
     "minibus": ("bus", "city"),
-    "school bus": ("bus", "school", "yellow", "black"),
+    "school bus": ("bus", "school", "yellow", "yellow"),
     "gunship": ("helicopter", "slender"),
     "airship": ("balloon", "long"),
     "blimp": ("balloon", "long"),
@@ -247,6 +247,22 @@ COLOR_NOUNS = {
     "stone": ("rock", "round"),
 }  # colours before a noun; things where there is none
 NAMED_BY_SECOND = frozenset({"donut"})  # categories whose colour is that of their second part: of the icing
+# What one expects where no colour is said, of categories that are not as their `natural` colours have them.
+USUAL = {
+    "elephant": ("grey", "grey"),
+    "skull": ("white", "white"),
+    "hydrant": ("red", "red"),
+    "rock": ("grey", "grey"),
+    "key": ("yellow", "yellow"),
+    "coin": ("yellow", "yellow"),
+    "motorbike": ("red", "black"),
+}
+# Categories that are of one colour where one is said: a red mug has a red handle, but a red car no red windows.
+OF_ONE_COLOR = frozenset(
+    ["chair", "table", "sofa", "bench", "chest", "mug", "vase", "teapot", "hat", "tent", "bridge", "robot", "ghost"]
+    + ["truck", "bus", "plane", "tank", "submarine", "cart"]
+    + ["duck", "cat", "dog", "rabbit", "fish", "bear", "pig", "bird"]
+)
 
 
 @cache
@@ -266,6 +282,11 @@ def looks() -> dict[str, tuple[str, str, str]]:
     return {plural(noun): look for noun, look in found.items()} | found
 
 
-def look(noun: str, category: str) -> tuple[str, str, str]:
-    """Return the main colour, the second and the pattern that one would expect of a thing that is called so."""
-    return looks().get(noun, (*CATEGORIES[category].natural, PATTERNS[0]))
+def look(noun: str, category: str, said: str = "") -> tuple[str, str, str]:
+    """Return the main colour, the second and the pattern that one would expect of a thing that is called so, and of
+    which that main colour is said, if any."""
+    named = looks().get(noun)
+    main, second, pattern = named or (*USUAL.get(category, CATEGORIES[category].natural), PATTERNS[0])
+    if said and (main == second or (named is None and category in OF_ONE_COLOR)):
+        second = said
+    return main, second, pattern

@@ -103,12 +103,29 @@ def test_things_are_replaced_added_and_taken_away(caption, instruction, target):
         (
             "a tall red mug",
             "replace the mug with a teacup",
-            "a round mug, matte. The body is plain red. The handle is white.",
+            "a round mug, matte. The body is plain red. The handle is red.",
         ),
     ],
 )
 def test_a_thing_becomes_another_of_its_kind(prompt, instruction, target):
     assert said(expand(prompt).text, instruction) == target
+
+
+@pytest.mark.parametrize(
+    ("instruction", "body", "handle", "recolors"),
+    [
+        ("paint it blue", "blue", "blue", True),
+        ("make the mug blue", "blue", "blue", True),
+        ("make the body blue", "blue", "red", False),
+        ("make the handle blue", "red", "blue", False),
+        ("paint it blue with a red handle", "blue", "red", False),
+    ],
+)
+def test_what_is_of_one_colour_changes_as_a_whole_or_in_part(instruction, body, handle, recolors):
+    """A map of colours cannot tell two parts of one colour."""
+    change = read_instruction(expand("a red mug").text, instruction)
+    assert change.target == f"A 3D model of a tall mug, matte. The body is plain {body}. The handle is {handle}."
+    assert (change.keeps_shape, change.recolors) == (True, recolors)
 
 
 def test_patterns_go_and_change():

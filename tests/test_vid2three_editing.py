@@ -119,7 +119,7 @@ def test_an_edit_keeps_shape_and_cameras_and_comes_with_all_files(tmp_path):
     assert manifest["source"]["orbit_sha256"] == made.manifest["files"]["orbit.mp4"]["sha256"]
     assert (manifest["source_caption"], manifest["caption"]) == (
         made.manifest["caption"],
-        made.manifest["caption"].replace("plain red", "plain blue"),
+        made.manifest["caption"].replace("plain red", "plain blue").replace("handle is red", "handle is blue"),
     )
     assert {"mesh.glb", "splats.ply", "report.html", "viewer.html", "turntable.mp4"} <= set(manifest["files"])
     assert command(manifest) == "vid2three edit PATH/TO/mug 'paint it blue' --seed 3 --steps 2"

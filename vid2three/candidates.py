@@ -47,7 +47,7 @@ def best_candidate(
 
     clips = [make(k, num) for k in range(num)]
     matches = [match(clip.frames, clip.caption) for clip in clips]
-    if num == 1 and matches[0] < config.retry_below:
+    if num == 1 and max(matches[0], 0.0) < config.retry_below:
         clips.append(make(1, 2))
         matches.append(match(clips[1].frames, clips[1].caption))
     troubles = [mean_trouble(judge(views_of(clip))[0]) for clip in clips] if num > 1 else [0.0] * len(clips)
