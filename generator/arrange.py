@@ -46,6 +46,21 @@ def places(count: int, extent: np.ndarray, prefers_triangle: bool) -> list[tuple
     return [(x * step_x, y * step_y, 0.0) for x, y in spots]
 
 
+def in_rows(boxes: list[Box]) -> list[tuple[float, float, float]]:
+    """Return where objects of radius 1 stand that are not equal: on one ground, in a row; four and more in two."""
+    longest = len(boxes) if len(boxes) < 4 else -(-len(boxes) // 2)
+    spots, y = [], 0.0
+    for start in range(0, len(boxes), longest):
+        row = boxes[start : start + longest]
+        widths, depth = [(high - low)[0] for low, high in row], max((high - low)[1] for low, high in row)
+        x = -(sum(widths) + GAP * (len(row) - 1)) / 2
+        for (low, high), width in zip(row, widths):
+            spots.append((float(x - low[0]), float(y + depth / 2 - (low + high)[1] / 2), float(-low[2])))
+            x += width + GAP
+        y += depth + GAP
+    return spots
+
+
 def pair(first: list[Solid], relation: str, other: list[Solid]) -> list[list[Solid]]:
     """Return two objects of comparable size in a relation of grammar.RELATIONS; the other one stays in its place."""
     [first], [other] = fitted([first], 1.0), fitted([other], 1.0)

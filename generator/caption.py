@@ -17,7 +17,7 @@ from .lexicon import READ_AS, SHADES, Meaning, lexicon
 from .nouns import NAMED_BY_SECOND, look
 from .parts import Part, Scene, part_of, scene_of
 from .spelling import meant, nearest_word, split
-from .subjects import STOPS, Thing, find_subject
+from .subjects import STOPS, Subject, Thing, find_subject
 from .text import load_text_encoder
 from .words import long_caption, pair_caption
 
@@ -118,41 +118,50 @@ def expand(prompt: str) -> Expansion:
     subject = find_subject(words)
     if subject is None:
         raise ValueError(f"The prompt names no thing. {EXAMPLE}")
-    if not subject.thing.category or (subject.other and not subject.other.category):
-        return _expand_freely(prompt)
-    reading = _read(subject.thing)
+    if strange := next((thing for thing in subject.named if not thing.category), None):
+        words, notes = _corrected(split(prompt), only_looks=True)
+        subject = find_subject(words) or subject
+        notes.append(f"{strange.noun!r} lies outside the words that the model knows best: the result may vary.")
+    if strange or len(subject.named) > 2:
+        return _in_own_words(words, subject, notes)
+    [(thing, count)] = subject.things
+    reading = _read(thing)
     notes += reading.notes + list(subject.notes)
-    attributes = replace(_complete(reading), count=subject.count)
+    attributes = replace(_complete(reading), count=count)
     said = frozenset((*reading.found, "category"))
-    if subject.other is None:
+    if not subject.others:
         text, scene = long_caption(attributes), scene_of(attributes)
     else:
-        attributes, other, other_notes = _with_other(attributes, subject.relation, subject.other)
+        other, other_count = subject.others[0]
+        attributes, alone, other_notes = _with_other(attributes, subject.relation, other)
         notes += other_notes
-        text, scene = pair_caption(attributes, other), scene_of(attributes)
+        text, scene = pair_caption(attributes, alone), scene_of(attributes)
         assert scene is not None
-        scene = replace(scene, parts=(scene.parts[0], part_of(other, subject.other_count)))
-    return Expansion(text, attributes, _unique(notes), subject.thing.noun, said, scene)
+        scene = replace(scene, others=(part_of(alone, other_count),))
+    return Expansion(text, attributes, _unique(notes), thing.noun, said, scene)
 
 
-def _expand_freely(prompt: str) -> Expansion:
-    """Leave the words as they are, of a thing outside the vocabulary or two of which one is."""
-    words, notes = _corrected(split(prompt), only_looks=True)
-    subject = find_subject(words)
-    assert subject is not None
-    strange = subject.other if subject.thing.category and subject.other else subject.thing
-    notes.append(f"{strange.noun!r} lies outside the words that the model knows best: the result may vary.")
-    text, scene = _tidied(words), None
+def _in_own_words(words: list[str], subject: Subject, notes: list[str]) -> Expansion:
+    """Leave the words as they are, of a thing outside the vocabulary or of many; each alone has its own caption."""
+    text = _tidied(words)
     if unread := load_text_encoder().unread(text):
         notes.append(f"The prompt is longer than the model reads: {unread!r} is left out.")
-    if subject.other:
-        parts = []
-        for thing, count in ((subject.thing, subject.count), (subject.other, subject.other_count)):
-            reading = _read(thing) if thing.category else None
-            parts.append(part_of(_complete(reading), count) if reading else Part(_tidied(list(thing.words)), None))
-            notes += reading.notes if reading else []
-        scene = Scene(tuple(parts), subject.relation)
-    return Expansion(text, None, _unique(notes), subject.thing.noun, scene=scene)
+    notes += subject.notes
+    scene = None
+    if len(subject.named) > 1:
+        things, others = ([_part(*each, notes) for each in side] for side in (subject.things, subject.others))
+        scene = Scene(tuple(things), subject.relation, tuple(others))
+    return Expansion(text, None, _unique(notes), subject.things[0][0].noun, scene=scene)
+
+
+def _part(thing: Thing, count: int, notes: list[str]) -> Part:
+    """Return a thing as it is asked for alone; what is not understood of it is added to the notes."""
+    if not thing.category:
+        return Part(_tidied(list(thing.words)), None)
+    reading = _read(thing)
+    attributes = _complete(reading)
+    notes += reading.notes
+    return part_of(attributes, count)
 
 
 def _unique(notes: list[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from .arrange import Box, places, stand
+from .arrange import Box, in_rows, places, stand
 from .data import Orbit, decode_depth, encode_depth
 from .grammar import SUBJECT_RADIUS
 from .parts import Scene
@@ -85,10 +85,12 @@ def _points(clip: Float[Tensor, "f 5 h w"], orbit: Orbit) -> np.ndarray:
 
 def _spots(points: list[np.ndarray], scene: Scene) -> list[_Spot]:
     """Arrange objects as the grammar does, and the whole as large as a subject is."""
-    groups = [_Group.of(each, which, part.count) for which, (each, part) in enumerate(zip(points, scene.parts))]
-    stood = groups[0].spots
+    counts = [part.count for part in scene.parts]
+    num = len(scene.things)
+    first = _Group.of(points, counts, range(num))
+    stood = first.spots
     if scene.relation:
-        first, other = groups
+        other = _Group.of(points, counts, range(num, len(counts)))
         scale, shift = stand(first.box, scene.relation, other.box, _Heights(other.points))
         stood = [*(spot.moved(scale, shift) for spot in first.spots), *other.spots]
     middle, radius = _ball(np.concatenate([spot.scale * points[spot.which] + spot.shift for spot in stood]))
@@ -98,22 +100,29 @@ def _spots(points: list[np.ndarray], scene: Scene) -> list[_Spot]:
 
 @dataclass(frozen=True)
 class _Group:
-    """Equal objects beside each other, brought to radius 1 as one object."""
+    """Objects beside each other on the ground, brought to radius 1 as one object."""
 
     points: np.ndarray
     spots: list[_Spot]
 
     @staticmethod
-    def of(points: np.ndarray, which: int, count: int) -> _Group:
-        middle, radius = _ball(points)
-        one = _Spot(which, 1 / radius, -middle / radius)
-        unit = (points - middle) / radius
-        extent = unit.max(axis=0) - unit.min(axis=0) + 2 * FREE
-        shifts = [np.array(place) for place in places(count, extent, prefers_triangle=False)]
-        whole = np.concatenate([unit + shift for shift in shifts])
+    def of(points: list[np.ndarray], counts: list[int], chosen: range) -> _Group:
+        """Group the chosen objects, each as often as its count says and all of one size."""
+        single, boxes = [], []
+        for which in chosen:
+            middle, radius = _ball(points[which])
+            spot, unit = _Spot(which, 1 / radius, -middle / radius), (points[which] - middle) / radius
+            single += [spot] * counts[which]
+            boxes += [(unit.min(axis=0) - FREE, unit.max(axis=0) + FREE)] * counts[which]
+        if len(chosen) == 1:
+            low, high = boxes[0]
+            shifts = places(len(boxes), high - low, prefers_triangle=False)
+        else:
+            shifts = in_rows(boxes)
+        spots = [spot.moved(1.0, np.array(shift)) for spot, shift in zip(single, shifts)]
+        whole = np.concatenate([spot.scale * points[spot.which] + spot.shift for spot in spots])
         middle, radius = _ball(whole)
-        spots = [one.moved(1.0, shift).moved(1 / radius, -middle / radius) for shift in shifts]
-        return _Group((whole - middle) / radius, spots)
+        return _Group((whole - middle) / radius, [spot.moved(1 / radius, -middle / radius) for spot in spots])
 
     @property
     def box(self) -> Box:

@@ -20,10 +20,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Scene:
-    """Several equal objects, or two parts in a relation of grammar.RELATIONS."""
+    """Several objects beside each other; or these in a relation of grammar.RELATIONS to others."""
 
-    parts: tuple[Part, ...]
+    things: tuple[Part, ...]
     relation: str = ""
+    others: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.things + self.others
 
 
 def scene_of(attributes: Attributes | None) -> Scene | None:
@@ -31,9 +36,8 @@ def scene_of(attributes: Attributes | None) -> Scene | None:
     if attributes is None or not (attributes.count > 1 or attributes.relation):
         return None
     alone = replace(attributes, count=1, relation="", other_category="", other_style="", other_color="")
-    first = part_of(alone, attributes.count)
     others = (part_of(other_object(attributes)),) if attributes.relation else ()
-    return Scene((first, *others), attributes.relation)
+    return Scene((part_of(alone, attributes.count),), attributes.relation, others)
 
 
 def part_of(attributes: Attributes, count: int = 1) -> Part:

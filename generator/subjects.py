@@ -24,6 +24,7 @@ from .words import COUNTS, plural
 STOPS = (".", ",", ";", ":", "!", "?")
 LARGEST_NUMBER = 12  # larger ones are years
 SEVERAL_ARE = 3
+MOST_THINGS = 4  # that differ: in a clip of 128 x 128 pixels more are too small
 _ADJECTIVE_ENDINGS = ("y", "ed", "ing", "ish", "ful", "ous", "ic", "less", "like", "en", "full")
 
 
@@ -40,16 +41,21 @@ class Thing:
     """All that is said of it."""
 
 
+Counted = tuple[Thing, int]
+
+
 @dataclass(frozen=True)
 class Subject:
-    """What a prompt is about."""
+    """What a prompt is about: things, each with how many there are, and how they stand to others."""
 
-    thing: Thing
-    count: int = 1
+    things: tuple[Counted, ...]
     relation: str = ""
-    other: Thing | None = None
-    other_count: int = 1
+    others: tuple[Counted, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> tuple[Thing, ...]:
+        return tuple(thing for thing, _ in self.things + self.others)
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,15 @@ class _Noun:
 def find_subject(words: list[str]) -> Subject | None:
     """Return what the words are about; None where they name no thing.
 
-    It is the first thing named, "a house with a tree" is a house; and where two things stand to each other as the
-    model knows it, both.
+    It is the first thing named, "a house with a tree" is a house; where two things stand to each other as the model
+    knows it, both; and all of "a fox, a bear and two rabbits on a bench".
     """
     words = _turned(_without_of(words))
     noun = _find_noun(words)
     if noun is None:
         return None
+    if listed := _find_list(words):
+        return listed
     for start in range(noun.start + 1, len(words)):
         for end in range(min(start + 4, len(words)), start, -1):
             if (text := " ".join(words[start:end])) in RELATION_WORDS:
@@ -84,9 +92,51 @@ def find_subject(words: list[str]) -> Subject | None:
                     return subject
                 break
     if not noun.category:
-        return Subject(noun.thing(words))
+        return Subject(((noun.thing(words), 1),))
     words, count, note = _without_number(words, noun)
-    return Subject(noun.thing(words), count, notes=(note,) if note else ())
+    return Subject(((noun.thing(words), count),), notes=(note,) if note else ())
+
+
+def _find_list(words: list[str]) -> Subject | None:
+    """Return the subject where words list three things or more, None where they do not: each is counted, "a fox" or
+    "two foxes", and nothing more is said of any but the last, "a fox, a bear and a cart with red wheels"."""
+    told = words[:-1] if words[-1] == "." else words
+    tie = next(
+        (
+            (start, end)
+            for start in range(1, len(told))
+            for end in range(min(start + 4, len(told)), start, -1)
+            if (text := " ".join(told[start:end])) in RELATION_WORDS and text != "and"
+        ),
+        (len(told), len(told)),
+    )
+    sides = [_counted_things(told[: tie[0]]), _counted_things(told[tie[1] :])]
+    first, second = sides
+    if not first or (tie[1] < len(told) and not second) or len(first) + len(second) < 3:
+        return None
+    relation, is_swapped = RELATION_WORDS.get(" ".join(told[slice(*tie)]), ("", False))
+    first, second = (second, first) if is_swapped else (first, second)
+    note = f"Of things that differ {COUNTS[MOST_THINGS]} at most are made; the others are left out."
+    second = second[: MOST_THINGS - 1]
+    kept = first[: MOST_THINGS - len(second)]
+    notes = (note,) if len(kept) + len(second) < sum(map(len, sides)) else ()
+    return Subject(tuple(kept), relation, tuple(second), notes)
+
+
+def _counted_things(words: list[str]) -> list[Counted]:
+    """Return the things of "a fox, a bear and two rabbits"; none where the words are something else."""
+    cuts = [-1, *(i for i, word in enumerate(words) if word in (",", "and")), len(words)]
+    items = [words[low + 1 : high] for low, high in pairwise(cuts) if high > low + 1]
+    found = []
+    for i, item in enumerate(items):
+        noun = _find_noun(item)
+        is_last = i == len(items) - 1
+        is_more = any(SENTENCE.get(word, "a") != "a" for word in item)
+        if noun is None or item[0] not in ("a", "an", *NUMBERS) or (is_more and not (is_last and noun.category)):
+            return []
+        bare, count, _ = _without_number(item, noun)
+        found.append((noun.thing(bare), count))
+    return found
 
 
 def _without_of(words: list[str]) -> list[str]:
@@ -145,8 +195,8 @@ def _find_pair(words: list[str], start: int, end: int, relation: str, is_swapped
         is_of_right = any(text == other.text or not _is_part(text, noun.category) for text in named)
         (right if is_of_right else left).extend([".", *sentence])
     first, second = (noun.thing(left), count), (other.thing(right), other_count)
-    (thing, count), (other_thing, other_count) = (second, first) if is_swapped else (first, second)
-    return Subject(thing, count, relation, other_thing, other_count)
+    first, second = (second, first) if is_swapped else (first, second)
+    return Subject((first,), relation, (second,))
 
 
 def _are_apart(left: list[str], tie: str, right: list[str], other: _Noun) -> bool:

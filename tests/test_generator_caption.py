@@ -394,6 +394,40 @@ def test_of_two_things_one_may_be_any(prompt):
     assert [getattr(part, "category", part) for _, part in known] == parts
 
 
+LISTS = {  # prompt: relation, how many there are of which, and of which others
+    "a fox, a bear and two rabbits on a bench": ("on", "1 fox 1 bear 2 rabbit", "1 bench"),
+    "a mug and a teapot on a table": ("on", "1 mug 1 teapot", "1 table"),
+    "a table under a mug and a book": ("on", "1 mug 1 book", "1 table"),
+    "a fox next to a bear and a rabbit": ("next to", "1 fox", "1 bear 1 rabbit"),
+    "a car, a bus and a truck with red wheels": ("", "1 car 1 bus 1 truck", ""),
+    "a red mug and a blue mug and a green mug": ("", "1 mug 1 mug 1 mug", ""),
+    "a house, a tree, a car, a dog and a cat": ("", "1 house 1 tree 1 car 1 dog", ""),
+    "a knight, a dragon and a castle": ("", "1 person 1 a dragon 1 tower", ""),
+}
+
+
+@pytest.mark.parametrize("prompt", LISTS)
+def test_three_things_and_more_are_each_a_part(prompt):
+    expansion = expand(prompt)
+    assert (expansion.text, expansion.attributes) == (prompt, None)
+    scene = expansion.scene
+    assert scene is not None
+    found = (
+        " ".join(f"{part.count} {part.attributes.category if part.attributes else part.caption}" for part in side)
+        for side in (scene.things, scene.others)
+    )
+    assert (scene.relation, *found) == LISTS[prompt]
+    assert ("four at most" in " ".join(expansion.notes)) == ("a dog and a cat" in prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a red, white and blue rocket", "a mug with a blue handle and a teapot", "a table with a lamp, a mug and a book"],
+)
+def test_words_of_one_thing_are_no_list(prompt):
+    assert expand(prompt).scene is None
+
+
 @pytest.mark.parametrize(
     "prompt",
     ["a gramophone by a child", "a dragon next to the river", "a dragon with a sword and a shield", "a dragon on legs"],

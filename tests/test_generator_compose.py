@@ -8,7 +8,7 @@ import torch
 
 from generator.compose import lay_together
 from generator.data import Orbit, make_clip
-from generator.grammar import Attributes, make_scene
+from generator.grammar import CATEGORIES, Attributes, make_scene
 from generator.parts import Part, Scene, part_of, scene_of
 from generator.words import long_caption
 
@@ -81,10 +81,27 @@ def test_several_stand_on_something_beside_each_other():
 
 def test_either_of_two_may_be_several():
     table = replace(MUG, category="table", style="square", color="blue")
-    frame = laid(Scene((part_of(MUG), part_of(table, 2)), "next to"))[0]
+    frame = laid(Scene((part_of(MUG),), "next to", (part_of(table, 2),)))[0]
     red, blue = share(frame[:3], "red"), share(frame[:3], "blue")
     assert int((blue.any(dim=0).int().diff() == 1).sum()) == 2
     assert torch.nonzero(red)[:, 1].max() < torch.nonzero(blue)[:, 1].min()
+
+
+def test_things_that_differ_stand_in_a_row_on_one_ground():
+    """Three of three heights and widths, from left to right, and then four in two rows."""
+    looks = [replace(MUG, color=color, second_color=color) for color in ("red", "blue", "green")]
+    table, tower = (replace(look, category=name) for look, name in zip(looks[1:], ("table", "tower")))
+    parts = [part_of(replace(each, style=CATEGORIES[each.category].styles[0])) for each in (MUG, table, tower)]
+    frame = laid(Scene(tuple(parts)))[0]
+    red, blue = share(frame[:3], "red"), share(frame[:3], "blue")
+    green = frame[1] - frame[0].maximum(frame[2]) > 0.15
+    columns = [torch.nonzero(each)[:, 1] for each in (red, blue, green)]
+    assert columns[0].max() < columns[1].min()
+    assert columns[1].max() < columns[2].min()
+    feet = [int(torch.nonzero(each)[:, 0].max()) for each in (red, blue, green)]
+    assert max(feet) - min(feet) < 8
+    both = laid(Scene((*parts[:2], part_of(parts[2].attributes, 2))))  # type: ignore[arg-type]
+    assert int(share(both[0, :3], "red").sum()) > int(share(both[12, :3], "red").sum())  # hidden from behind
 
 
 def test_what_stands_next_to_something_is_left_of_it_in_front_and_right_behind():

@@ -244,7 +244,7 @@ def test_a_scene_in_any_words_is_laid_together_too():
     dragon = Part("a dragon", None)
     two = scene_of(TWO)
     assert two is not None
-    scene = Scene((dragon, two.parts[1]), "on")
+    scene = Scene((dragon,), "on", two.others)
     with pytest.MonkeyPatch.context() as patch:
         make_condition = latents.make_condition
         patch.setattr(latents, "make_condition", lambda told, *more: heard.append(told) or make_condition(told, *more))
