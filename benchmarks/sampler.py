@@ -3,7 +3,8 @@
     python benchmarks/sampler.py [--model orbit-s] [--frames 24] [--size 128] [--threads 2] [--repeats 3]
 
 Every linear layer and every attention of one sampling is counted by its shape; then the same products are timed alone,
-in the same process and number format. What is above 1 is norms, gates, rotations and the rest of the text encoder.
+in the same process and numbers. What is above 1 is norms, gates, rotations and the rest of the text encoder. Where the
+processor has units for bf16, which `dtype: auto` takes there, float32 is timed beside it.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from generator import layers
 from generator.config import GenerateConfig
 from generator.formats import least_side
 from generator.latents import sizes_of
-from generator.sample import generate
+from generator.sample import generate, numbers
+from generator.stepper import multiplies_bf16
 from generator.vae import SPACE, TIME, VideoAutoencoder
 from generator.weights import load_model, model_path
 from vid2three.config import MakeConfig, load_config
 
 PROMPT = "a glossy red mug with a blue handle"
+DTYPES = ("float32", "bfloat16")
 
 
 def main() -> None:
@@ -48,14 +51,16 @@ def main() -> None:
     shape = {"num_frames": options.frames, "height": options.size, "width": options.size}
     print(f"{options.model}, {options.frames} x {options.size} x {options.size}, {options.threads} threads, medians")
     vae, _, settings = load_model(model_path(options.model))
-    for name in ("standard", "draft"):
-        config = replace(load_config(MakeConfig(), name).generate, model=options.model, **shape)
+    has_units = multiplies_bf16(torch.device("cpu"))
+    rows = [(name, dtype) for name in ("standard", "draft") for dtype in DTYPES[: 2 if has_units else 1]]
+    for name, dtype in rows:
+        config = replace(load_config(MakeConfig(), name).generate, model=options.model, dtype=dtype, **shape)
         counted = products(config)
         whole = timed(lambda config=config: generate(PROMPT, config), options.repeats)
-        bare = timed(lambda counted=counted: multiply(counted), options.repeats)
+        bare = timed(lambda counted=counted, dtype=dtype: multiply(counted, getattr(torch, dtype)), options.repeats)
         coded = timed(lambda config=config: code(vae, config, least_side(settings)), options.repeats)
         print(
-            f"{name:9s} {config.steps:3d} steps, {config.drafts} drafts: {whole:6.2f} s, of it autoencoder "
+            f"{name:9s} {dtype:8s} {config.steps:3d} steps, {config.drafts} drafts: {whole:6.2f} s, of it autoencoder "
             f"{coded:5.2f} s; matrix products alone {bare:5.2f} s; sampler without autoencoder / products "
             f"{(whole - coded) / bare:.2f}"
         )
@@ -98,11 +103,11 @@ def products(config: GenerateConfig) -> Counter:
     return counted
 
 
-def multiply(counted: Counter) -> None:
+def multiply(counted: Counter, dtype: torch.dtype) -> None:
     """Take every product as often as it was counted."""
     with torch.inference_mode():
         for (batch, rows, inner, columns), times in counted.items():
-            a, b = torch.ones(batch, rows, inner), torch.ones(batch, inner, columns)
+            a, b = torch.ones(batch, rows, inner, dtype=dtype), torch.ones(batch, inner, columns, dtype=dtype)
             if batch == 1:
                 a, b = a[0], b[0]
             for _ in range(times):
@@ -112,7 +117,7 @@ def multiply(counted: Counter) -> None:
 def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
     """Do what the autoencoder does in one sampling: decode at each size, all drafts, and encode what was enlarged."""
     frames, sizes = config.num_frames, sizes_of(config.height, config.width, coarsest)
-    with torch.inference_mode():
+    with torch.inference_mode(), numbers(config):
         for level, (height, width) in enumerate(sizes):
             clips = config.drafts if level == 0 < len(sizes) - 1 else 1
             if level > 0:

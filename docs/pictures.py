@@ -5,6 +5,10 @@
     vid2three make "$P" -o runs/draft --preset draft
     vid2three make "$P" -o runs/high --preset high
     for s in 0 1 2 3; do vid2three generate "$P" -o runs/seed-$s --seed $s; done
+    vid2three generate "two cats on a striped table" -o runs/scene-0
+    vid2three generate "a red mug next to a blue mug" -o runs/scene-1
+    vid2three generate "a mug, a teapot and a cake on a table" -o runs/scene-2
+    vid2three generate "a parrot on a wooden barrel" -o runs/scene-3
     python docs/film.py spot.glb runs/cow.mp4 && vid2three reconstruct runs/cow.mp4 -o runs/cow
     python docs/film.py spot.glb runs/pale.mp4 --wall pale && vid2three reconstruct runs/pale.mp4 -o runs/pale
     python docs/pictures.py runs
@@ -152,6 +156,13 @@ def seeds(runs: Path) -> Image.Image:
     )
 
 
+def scenes(runs: Path) -> Image.Image:
+    """Scenes of several things, eight frames of each."""
+    found = [load_run(runs / f"scene-{number}") for number in range(4)]
+    rows = [strip(bytes_of(composited(load_views(run.folder)[torch.arange(1, 24, 3)]))) for run in found]
+    return stacked(rows, [run.manifest["prompt"] for run in found])
+
+
 def film(runs: Path) -> Image.Image:
     """A film, what was cut out, and the mesh from four sides."""
     run = load_run(runs / "cow")
@@ -291,6 +302,7 @@ PICTURES = {
     "verdict": verdict,
     "presets": presets,
     "seeds": seeds,
+    "scenes": scenes,
     "film": film,
     "film-cameras": film_cameras,
     "pale": pale,

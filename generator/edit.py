@@ -27,7 +27,7 @@ from .dit import OrbitDiT
 from .flow import noise_like, schedule
 from .instruction import Change
 from .latents import Guide, make_condition
-from .sample import from_clip, load_networks, orbit_of, to_clip
+from .sample import from_clip, load_networks, numbers, orbit_of, to_clip
 from .text import load_text_encoder
 
 UNCHANGED, CHANGED = (
@@ -61,7 +61,8 @@ def edit(
     with torch.inference_mode():
         channels = from_clip(clip, orbit)
         z = vae.encode(channels[None], orbit.is_closed)
-        edited = flow_edit(dit, z, condition, settings, torch.Generator().manual_seed(seed), progress)
+        with numbers(config):
+            edited = flow_edit(dit, z, condition, settings, torch.Generator().manual_seed(seed), progress)
         before, after = vae.decode(torch.cat([z, edited]), orbit.is_closed).clamp(0, 1)
         if change.keeps_shape:
             colors = recolored(channels[:, :4], before[:, :4], after[:, :4], is_map=change.recolors)

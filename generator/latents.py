@@ -165,7 +165,7 @@ class _Sampler:
         shape = (len(captions), *latent_shape(clip_shape, self.dit))
         if self.picture is not None:
             condition = _with_picture(condition, self.vae, self.dit, _resized(self.picture[None], size), shape)
-        noisy = torch.randn(shape, generator=self.generator).to(condition.text)
+        noisy = torch.randn(shape, generator=self.generator).to(condition.text.device)
         if smaller is not None:
             larger = _resized(smaller.flatten(0, 1), size).unflatten(0, smaller.shape[:2])
             noisy = start * noisy + (1 - start) * self.vae.encode(larger, self.orbit.is_closed)

@@ -50,13 +50,20 @@ def attend_by_products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> 
     return weights.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
 
 
+class RMSNorm(nn.RMSNorm):
+    """Its weight in the numbers of what it scales, as torch's fused kernel wants it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.norm_q = nn.RMSNorm(width // heads)
-        self.norm_k = nn.RMSNorm(width // heads)
+        self.norm_q = RMSNorm(width // heads)
+        self.norm_k = RMSNorm(width // heads)
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
@@ -74,8 +81,8 @@ class CrossAttention(nn.Module):
         self.heads = heads
         self.q = nn.Linear(width, width, bias=False)
         self.kv = nn.Linear(width, 2 * width, bias=False)
-        self.norm_q = nn.RMSNorm(width // heads)
-        self.norm_k = nn.RMSNorm(width // heads)
+        self.norm_q = RMSNorm(width // heads)
+        self.norm_k = RMSNorm(width // heads)
         self.out = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.out.weight)
 
@@ -110,7 +117,7 @@ class Block(nn.Module):
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)
         self.norm_attention = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = SelfAttention(width, heads)
-        self.norm_text = nn.RMSNorm(width) if has_text else None
+        self.norm_text = RMSNorm(width) if has_text else None
         self.text_attention = CrossAttention(width, heads) if has_text else None
         self.norm_mlp = nn.LayerNorm(width, elementwise_affine=False)
         self.mlp = SwiGLU(width, mlp_hidden)

@@ -260,9 +260,9 @@ USUAL = {
 # Categories that are of one colour where one is said: a red mug has a red handle, but a red car no red windows.
 OF_ONE_COLOR = frozenset(
     ["chair", "table", "sofa", "bench", "chest", "mug", "vase", "teapot", "hat", "tent", "bridge", "robot", "ghost"]
-    + ["truck", "bus", "plane", "tank", "submarine", "cart"]
-    + ["duck", "cat", "dog", "rabbit", "fish", "bear", "pig", "bird"]
+    + ["truck", "bus", "plane", "tank", "submarine", "cart", "duck", "fish", "pig", "bird"]
 )
+COATS = frozenset(["cat", "dog", "rabbit", "bear"])  # a black cat is black all over, an orange one has white paws
 
 
 @cache
@@ -287,6 +287,7 @@ def look(noun: str, category: str, said: str = "") -> tuple[str, str, str]:
     which that main colour is said, if any."""
     named = looks().get(noun)
     main, second, pattern = named or (*USUAL.get(category, CATEGORIES[category].natural), PATTERNS[0])
-    if said and (main == second or (named is None and category in OF_ONE_COLOR)):
+    is_whole = category in OF_ONE_COLOR or (category in COATS and said != main)
+    if said and (main == second or (named is None and is_whole)):
         second = said
     return main, second, pattern

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from .formats import learnt_formats, least_side
 from .grammar import CATEGORIES, Attributes
 from .latents import Guide, latent_shape, make_condition, sample_clips, sample_latents
 from .rays import intrinsics, orbit_radius
+from .stepper import autocast, multiplies_bf16
 from .text import load_text_encoder
 from .vae import TIME, UNIT, VideoAutoencoder
 from .weights import fingerprint, load_model, model_path, trained_for
@@ -53,20 +55,21 @@ def generate(
     vae, dit, learnt = _networks_and_settings(config.model)
     orbit, generator = orbit_of(config), torch.Generator().manual_seed(seed)
     with torch.inference_mode():
-        z = sample_clips(
-            vae,
-            dit,
-            load_text_encoder(),
-            [asked.text],
-            orbit,
-            config,
-            generator,
-            coarsest=least_side(learnt),
-            wanted=[asked.attributes],
-            scenes=[asked.scene],
-            picture=picture,
-            progress=progress,
-        )
+        with numbers(config):
+            z = sample_clips(
+                vae,
+                dit,
+                load_text_encoder(),
+                [asked.text],
+                orbit,
+                config,
+                generator,
+                coarsest=least_side(learnt),
+                wanted=[asked.attributes],
+                scenes=[asked.scene],
+                picture=picture,
+                progress=progress,
+            )
         decoded = vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
     return to_clip(decoded, orbit, config.fps, prompt, asked.text, seed)
 
@@ -148,8 +151,17 @@ def _sampled_from(
         known = vae.encode(from_clip(clip, orbit)[None], orbit.is_closed)
         noisy = start * noise + (1 - start) * known
         held = None if stays is None else (known, stays)
-        z = sample_latents(dit, noisy, condition, Guide.of(config), config.steps, config.shift, progress, held, start)
+        with numbers(config):
+            z = sample_latents(
+                dit, noisy, condition, Guide.of(config), config.steps, config.shift, progress, held, start
+            )
         return vae.decode(z, orbit.is_closed).clamp(0, 1)[0]
+
+
+def numbers(config: GenerateConfig) -> AbstractContextManager:
+    """Return the context in which the transformer computes, in the numbers that the settings ask for."""
+    cpu = torch.device("cpu")
+    return autocast(cpu, multiplies_bf16(cpu) if config.dtype == "auto" else config.dtype == "bfloat16")
 
 
 def orbit_of(config: GenerateConfig) -> Orbit:

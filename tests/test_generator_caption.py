@@ -203,6 +203,8 @@ def test_a_bare_noun_gets_what_one_expects(category):
         ("a wooden bench", "brown", "brown"),
         ("a red fire hydrant", "red", "red"),
         ("a blue key", "blue", "blue"),
+        ("a black cat", "black", "black"),
+        ("an orange cat", "orange", "white"),
         ("a yellow school bus", "yellow", "yellow"),
         ("a red school bus", "red", "red"),
         ("a blue police car", "blue", "white"),

@@ -12,7 +12,7 @@ from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.latents import Guide, sample_latents
 from generator.rays import intrinsics
-from generator.sample import check, from_clip, generate, regenerate, to_clip
+from generator.sample import check, from_clip, generate, load_networks, regenerate, to_clip
 from generator.weights import save_model
 from generator_parts import DIT, tiny_dit, tiny_vae
 
@@ -36,6 +36,34 @@ def same(a: Clip, b: Clip) -> bool:
 def test_the_same_seed_gives_the_same_bytes(config, clip):
     assert same(generate("a red mug", config, seed=5), clip)
     assert not same(generate("a red mug", config, seed=6), clip)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "has_units", "expected"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("float32", True, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+    ],
+)
+def test_the_transformer_computes_in_the_numbers_that_are_asked_for(dtype, has_units, expected, config, monkeypatch):
+    """Bfloat16 by itself where the processor has units for it; noise, decoder and clip stay as they are."""
+    monkeypatch.setattr("generator.sample.multiplies_bf16", lambda device: has_units)
+    _, dit = load_networks(config.model)
+    seen, drawn = set(), []
+    hooks = [dit.blocks[0].attention.qkv.register_forward_hook(lambda _, args, out: seen.add(out.dtype))]
+    hooks += [dit.register_forward_pre_hook(lambda _, args: drawn.append(args[0][:1]))]
+    made = generate("a red mug", replace(config, dtype=dtype), seed=5)
+    again = regenerate(made, [2], replace(config, dtype=dtype), seed=9)
+    for hook in hooks:
+        hook.remove()
+    assert seen == {expected}
+    noise = torch.randn(drawn[0].shape, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(drawn[0], noise)
+    assert torch.equal(again.frames[:2], made.frames[:2])
+    other = generate("a red mug", replace(config, dtype="float32"), seed=5)
+    assert (made.frames.float() - other.frames.float()).abs().mean() < 3
 
 
 def test_an_orbit_begins_where_it_is_told(config, clip):
