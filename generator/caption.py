@@ -135,7 +135,7 @@ def expand(prompt: str) -> Expansion:
         other, other_count = subject.others[0]
         attributes, alone, other_notes = _with_other(attributes, subject.relation, other)
         notes += other_notes
-        text, scene = pair_caption(attributes, alone), scene_of(attributes)
+        text, scene = pair_caption(attributes, alone, other_count), scene_of(attributes)
         assert scene is not None
         scene = replace(scene, others=(part_of(alone, other_count),))
     return Expansion(text, attributes, _unique(notes), thing.noun, said, scene)

@@ -98,7 +98,10 @@ def phrase(attributes: Attributes, said: set[str] | frozenset[str], rng: np.rand
 
 
 def long_caption(
-    attributes: Attributes, said: set[str] | frozenset[str] = ALL, rng: np.random.Generator | None = None
+    attributes: Attributes,
+    said: set[str] | frozenset[str] = ALL,
+    rng: np.random.Generator | None = None,
+    other_count: int = 1,
 ) -> str:
     """Write the long form: "A 3D model of a round mug, glossy. The body is red with white checks. The handle is blue."
 
@@ -111,7 +114,8 @@ def long_caption(
     text = _numbered(f"{attributes.style} {noun}" if "style" in said else noun, count)
     other = _noun(attributes.other_category, rng) if attributes.relation else ""
     if other:
-        text += f" {_one_of(attributes.relation, RELATION_SYNONYMS, rng)} {_other(attributes, said, other, '')}"
+        others = _other(attributes, said, other, "", other_count)
+        text += f" {_one_of(attributes.relation, RELATION_SYNONYMS, rng)} {others}"
     text = f"A 3D model of {text}"
     text += f", {_one_of(attributes.material, MATERIAL_SYNONYMS, rng)}." if "material" in said else "."
     main = [_one_of(attributes.color, COLOR_SYNONYMS, rng)] if "color" in said else []
@@ -125,19 +129,19 @@ def long_caption(
     if "second" in said:
         text += f" The {_is(_times(category.second, count))} {_one_of(attributes.second_color, COLOR_SYNONYMS, rng)}."
     if other and "other_color" in said:
-        text += f" The {_is(other)} {_one_of(attributes.other_color, COLOR_SYNONYMS, rng)}."
+        text += f" The {_is(_times(other, other_count))} {_one_of(attributes.other_color, COLOR_SYNONYMS, rng)}."
     return text
 
 
-def pair_caption(attributes: Attributes, other: Attributes) -> str:
-    """Write the long form of two in a relation of which the other one may have a pattern, too."""
-    text = long_caption(attributes)
+def pair_caption(attributes: Attributes, other: Attributes, other_count: int = 1) -> str:
+    """Write the long form of two in a relation of which the other one may be several or have a pattern, too."""
+    text = long_caption(attributes, other_count=other_count)
     return text if other.pattern == PATTERNS[0] else f"{text[:-1]} with {_colored_pattern(other, None)}."
 
 
-def _other(attributes: Attributes, said: set[str] | frozenset[str], noun: str, color: str) -> str:
+def _other(attributes: Attributes, said: set[str] | frozenset[str], noun: str, color: str, count: int = 1) -> str:
     style = attributes.other_style if "other_style" in said else ""
-    return article(" ".join(word for word in (color, style, noun) if word))
+    return _numbered(" ".join(word for word in (color, style, noun) if word), count)
 
 
 def _one_of(word: str, synonyms: dict[str, tuple[str, ...]], rng: np.random.Generator | None) -> str:

@@ -372,7 +372,10 @@ def test_the_parts_of_a_scene_have_all_that_is_said_of_each():
     assert (relation, first, second) == ("on", 2, 1)
     assert duck == expand("a duck").attributes
     assert table == expand("a glossy square blue table with dots and red legs").attributes
-    assert parts_of("a table next to two chairs")[1][1][0] == 2
+    chairs = "a red table next to two blue chairs"
+    assert parts_of(chairs)[1][1][0] == 2
+    assert expand(chairs).text.endswith("The chairs are blue.")
+    assert parts_of(expand(chairs).text) == parts_of(chairs)
     caption = expand("a duck on a blue table with dots").text
     assert caption.endswith("The table is blue with white polka dots.")
 
