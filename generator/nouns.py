@@ -10,6 +10,54 @@ from .words import plural
 # Nouns that name a category and often a style of it at once ("" where they name none). Of some also a look, which
 # holds where the prompt says no other: main colour, second colour and, where it has one, a pattern.
 KINDS: dict[str, tuple[str, ...]] = {
+    "crate": ("chest", "flat", "brown", "brown"),
+    "clay pot": ("vase", "round", "orange", "orange"),
+    "flower pot": ("vase", "round", "orange", "orange"),
+    "flowerpot": ("vase", "round", "orange", "orange"),
+    "urn": ("vase", "tall", "brown", "brown"),
+    "amphora": ("vase", "tall", "orange", "orange"),
+    "jug": ("mug", "tall", "white", "white"),
+    "pitcher": ("mug", "tall", "white", "white"),
+    "tankard": ("mug", "wide", "brown", "grey"),
+    "stool": ("table", "round", "brown", "brown"),
+    "cabin": ("house", "wide", "brown", "grey"),
+    "shed": ("house", "wide", "brown", "grey"),
+    "farmhouse": ("house", "wide", "white", "brown"),
+    "treasure": ("chest", "open", "brown", "yellow"),
+    "amethyst": ("crystal", "clustered", "purple", "grey"),
+    "jeep": ("car", "compact", "green", "black"),
+    "limousine": ("car", "vintage", "black", "black"),
+    "limo": ("car", "vintage", "black", "black"),
+    "carriage": ("cart", "covered", "brown", "beige"),
+    "mace": ("hammer", "round", "grey", "brown"),
+    "hot dog": ("burger", "square", "orange", "red"),
+    "hotdog": ("burger", "square", "orange", "red"),
+    "cupcake": ("cake", "bundt", "brown", "pink"),
+    "muffin": ("cake", "bundt", "brown", "brown"),
+    "tomato": ("apple", "whole", "red", "green"),
+    "pear": ("apple", "whole", "lime", "brown"),
+    "watermelon": ("pumpkin", "round", "green", "green"),
+    "unicorn": ("horse", "rearing", "white", "pink"),
+    "tiger": ("cat", "standing", "yellow", "white", "vertical stripes"),
+    "lion": ("cat", "sitting", "yellow", "brown"),
+    "panther": ("cat", "standing", "black", "black"),
+    "calf": ("cow", "standing", "white", "black"),
+    "chicken": ("bird", "round", "white", "red"),
+    "hen": ("bird", "round", "white", "red"),
+    "rooster": ("bird", "perched", "brown", "red"),
+    "whale": ("fish", "long", "blue", "white"),
+    "dolphin": ("fish", "long", "grey", "white"),
+    "astronaut": ("person", "armoured", "white", "grey"),
+    "king": ("person", "robed", "red", "yellow"),
+    "queen": ("person", "robed", "purple", "yellow"),
+    "prince": ("person", "robed", "blue", "yellow"),
+    "princess": ("person", "robed", "pink", "yellow"),
+    "ninja": ("person", "waving", "black", "black"),
+    "monk": ("person", "robed", "brown", "brown"),
+    "santa": ("person", "robed", "red", "white"),
+    "santa claus": ("person", "robed", "red", "white"),
+    "gnome": ("person", "robed", "blue", "red"),
+    "dwarf": ("person", "robed", "brown", "red"),
     "rocking chair": ("chair", "rocking"),
     "swivel chair": ("chair", "office"),
     "dining table": ("table", "long"),
@@ -242,10 +290,15 @@ KINDS: dict[str, tuple[str, ...]] = {
     "bulldozer": ("digger", "bladed"),
     "wheel loader": ("digger", "wheeled"),
 }
-COLOR_NOUNS = {
+# Colours before a noun, things where there is none.
+COLOR_NOUNS: dict[str, tuple[str, ...]] = {
     "rose": ("flower", "tulip"),
     "stone": ("rock", "round"),
-}  # colours before a noun; things where there is none
+    "ruby": ("crystal", "cut", "red", "grey"),
+    "sapphire": ("crystal", "cut", "blue", "grey"),
+    "cherry": ("apple", "whole", "red", "green"),
+    "peach": ("apple", "whole", "orange", "green"),
+}
 NAMED_BY_SECOND = frozenset({"donut"})  # categories whose colour is that of their second part: of the icing
 # What one expects where no colour is said, of categories that are not as their `natural` colours have them.
 USUAL = {
@@ -270,14 +323,15 @@ def category_nouns() -> dict[str, tuple[str, str, bool]]:
     """Map nouns to a category, a style ("" where the noun names none), and whether the noun is plural."""
     nouns = {noun: (name, "") for name, category in CATEGORIES.items() for noun in (name, *category.synonyms)}
     nouns |= {noun: (category, style) for noun, (category, style, *_) in KINDS.items()}
-    plurals = {plural(noun): (*value, True) for noun, value in (nouns | COLOR_NOUNS).items()}
+    colors = {noun: (category, style) for noun, (category, style, *_) in COLOR_NOUNS.items()}
+    plurals = {plural(noun): (*value, True) for noun, value in (nouns | colors).items()}
     return plurals | {noun: (*value, False) for noun, value in nouns.items()}
 
 
 @cache
 def looks() -> dict[str, tuple[str, str, str]]:
     """Map the nouns that name a look, plurals too, to main colour, second colour and pattern."""
-    named = {noun: (*colors, PATTERNS[0]) for noun, (_, _, *colors) in KINDS.items() if colors}
+    named = {noun: (*colors, PATTERNS[0]) for noun, (_, _, *colors) in (KINDS | COLOR_NOUNS).items() if colors}
     found = {noun: (main, second, pattern) for noun, (main, second, pattern, *_) in named.items()}
     return {plural(noun): look for noun, look in found.items()} | found
 

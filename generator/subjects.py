@@ -269,7 +269,8 @@ def _find_noun(words: list[str]) -> _Noun | None:
         doubtful = doubtful or _Noun(strange[-1], start)
     found = next((word for word in words if word in COLOR_NOUNS), None)
     if found:
-        return _Noun(found, words.index(found), *COLOR_NOUNS[found])
+        category, style, *_ = COLOR_NOUNS[found]
+        return _Noun(found, words.index(found), category, style)
     return doubtful or next(
         (_Noun(clause[-1], start) for start, clause, _, _ in clauses if clause[-1] in _likenesses()), None
     )
