@@ -110,17 +110,16 @@ def _find_list(words: list[str]) -> Subject | None:
         ),
         (len(told), len(told)),
     )
-    sides = [_counted_things(told[: tie[0]]), _counted_things(told[tie[1] :])]
-    first, second = sides
+    first, second = _counted_things(told[: tie[0]]), _counted_things(told[tie[1] :])
     if not first or (tie[1] < len(told) and not second) or len(first) + len(second) < 3:
         return None
     relation, is_swapped = RELATION_WORDS.get(" ".join(told[slice(*tie)]), ("", False))
     first, second = (second, first) if is_swapped else (first, second)
-    note = f"Of things that differ {COUNTS[MOST_THINGS]} at most are made; the others are left out."
+    notes = ()
+    if len(first) + len(second) > MOST_THINGS:
+        notes = (f"Of things that differ {COUNTS[MOST_THINGS]} at most are made; the others are left out.",)
     second = second[: MOST_THINGS - 1]
-    kept = first[: MOST_THINGS - len(second)]
-    notes = (note,) if len(kept) + len(second) < sum(map(len, sides)) else ()
-    return Subject(tuple(kept), relation, tuple(second), notes)
+    return Subject(tuple(first[: MOST_THINGS - len(second)]), relation, tuple(second), notes)
 
 
 def _counted_things(words: list[str]) -> list[Counted]:
@@ -188,15 +187,15 @@ def _find_pair(words: list[str], start: int, end: int, relation: str, is_swapped
         return None
     if left[-1] in POSTURES and not (noun.category and left[-1] in CATEGORIES[noun.category].styles):
         left = left[:-1]
-    left, count, _ = _without_number(left, noun)
-    right, other_count, _ = _without_number(right, other)
+    left, count, note = _without_number(left, noun)
+    right, other_count, other_note = _without_number(right, other)
     for sentence in _sentences(rest):
         named = [text for _, text in _runs(sentence) if _names(text, other)]
         is_of_right = any(text == other.text or not _is_part(text, noun.category) for text in named)
         (right if is_of_right else left).extend([".", *sentence])
     first, second = (noun.thing(left), count), (other.thing(right), other_count)
     first, second = (second, first) if is_swapped else (first, second)
-    return Subject((first,), relation, (second,))
+    return Subject((first,), relation, (second,), tuple(each for each in (note, other_note) if each))
 
 
 def _are_apart(left: list[str], tie: str, right: list[str], other: _Noun) -> bool:

@@ -281,6 +281,7 @@ NOTES = {
     "a mug with two handles": ("counts things, not their parts; 'two'", dict(category="mug", count=1)),
     "three-seat sofa": ("'three' is left out", dict(category="sofa", count=1)),
     "a two seater sofa": ("'two' is left out", dict(category="sofa", count=1)),
+    "ducks on a table": ("How many is not said: three ducks", dict(category="duck", count=3, relation="on")),
     "a duck on a pumpkin": ("seen nothing stand on such a pumpkin", dict(relation="on", other_category="pumpkin")),
     "a cat on a sofa next to a lamp": ("The lamp is left out", dict(category="cat", other_category="sofa")),
     "a house with a tree": ("The tree is left out, the house is made", dict(category="house", relation="")),
