@@ -99,7 +99,7 @@ class GenerateConfig:
     """Field of view of the camera, in degrees."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers that the transformer computes in; auto is bfloat16 where the processor multiplies it itself (AMX,
-    AVX512-BF16), about twice as fast there, float32 elsewhere."""
+    AVX512-BF16), up to twice as fast there, float32 elsewhere."""
     fps: int = 8
     """Frames a second of orbit.mp4."""
     candidates: int = 1

@@ -28,6 +28,7 @@ class Scene:
 
     @property
     def parts(self) -> tuple[Part, ...]:
+        """All of them, in the order of the clips that `compose.lay_together` takes."""
         return self.things + self.others
 
 
