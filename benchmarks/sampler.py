@@ -30,7 +30,7 @@ from generator.config import GenerateConfig
 from generator.formats import least_side
 from generator.latents import sizes_of
 from generator.sample import generate, numbers
-from generator.stepper import multiplies_bf16
+from generator.stepper import cpu_multiplies_bf16
 from generator.vae import SPACE, TIME, VideoAutoencoder
 from generator.weights import load_model, model_path
 from vid2three.config import MakeConfig, load_config
@@ -51,7 +51,7 @@ def main() -> None:
     shape = {"num_frames": options.frames, "height": options.size, "width": options.size}
     print(f"{options.model}, {options.frames} x {options.size} x {options.size}, {options.threads} threads, medians")
     vae, _, settings = load_model(model_path(options.model))
-    has_units = multiplies_bf16(torch.device("cpu"))
+    has_units = cpu_multiplies_bf16()
     rows = [(name, dtype) for name in ("standard", "draft") for dtype in DTYPES[: 2 if has_units else 1]]
     for name, dtype in rows:
         config = replace(load_config(MakeConfig(), name).generate, model=options.model, dtype=dtype, **shape)

@@ -24,7 +24,7 @@ from .formats import learnt_formats, least_side
 from .grammar import CATEGORIES, Attributes
 from .latents import Guide, latent_shape, make_condition, sample_clips, sample_latents
 from .rays import intrinsics, orbit_radius
-from .stepper import autocast, multiplies_bf16
+from .stepper import autocast, cpu_multiplies_bf16
 from .text import load_text_encoder
 from .vae import TIME, UNIT, VideoAutoencoder
 from .weights import fingerprint, load_model, model_path, trained_for
@@ -160,8 +160,8 @@ def _sampled_from(
 
 def numbers(config: GenerateConfig) -> AbstractContextManager:
     """Return the context in which the transformer computes, in the numbers that the settings ask for."""
-    cpu = torch.device("cpu")
-    return autocast(cpu, multiplies_bf16(cpu) if config.dtype == "auto" else config.dtype == "bfloat16")
+    is_short = cpu_multiplies_bf16() if config.dtype == "auto" else config.dtype == "bfloat16"
+    return autocast(torch.device("cpu"), is_short)
 
 
 def orbit_of(config: GenerateConfig) -> Orbit:

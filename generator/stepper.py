@@ -24,10 +24,8 @@ def autocast(device: torch.device, bf16: bool) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=device.type != "cuda") if bf16 else nullcontext()
 
 
-def multiplies_bf16(device: torch.device) -> bool:
-    """Tell whether a device has units for products in bf16, without which these are slower than in float32."""
-    if device.type != "cpu":
-        return True
+def cpu_multiplies_bf16() -> bool:
+    """Tell whether the processor has units for products in bf16, without which these are slower than in float32."""
     units = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, unit, bool)() for unit in units)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -84,36 +85,35 @@ def find_subject(words: list[str]) -> Subject | None:
         return None
     if listed := _find_list(words):
         return listed
-    for start in range(noun.start + 1, len(words)):
-        for end in range(min(start + 4, len(words)), start, -1):
-            if (text := " ".join(words[start:end])) in RELATION_WORDS:
-                subject = _find_pair(words, start, end, *RELATION_WORDS[text])
-                if subject:
-                    return subject
-                break
+    for start, end, text in _ties(words, noun.start + 1):
+        subject = _find_pair(words, start, end, *RELATION_WORDS[text])
+        if subject:
+            return subject
     if not noun.category:
         return Subject(((noun.thing(words), 1),))
     words, count, note = _without_number(words, noun)
     return Subject(((noun.thing(words), count),), notes=(note,) if note else ())
 
 
+def _ties(words: list[str], first: int) -> Iterator[tuple[int, int, str]]:
+    """Yield where words say how one thing stands to another, from the index `first` on, the longest from each place."""
+    for start in range(first, len(words)):
+        for end in range(min(start + 4, len(words)), start, -1):
+            if (text := " ".join(words[start:end])) in RELATION_WORDS:
+                yield start, end, text
+                break
+
+
 def _find_list(words: list[str]) -> Subject | None:
     """Return the subject where words list three things or more, None where they do not: each is counted, "a fox" or
     "two foxes", and nothing more is said of any but the last, "a fox, a bear and a cart with red wheels"."""
     told = words[:-1] if words[-1] == "." else words
-    tie = next(
-        (
-            (start, end)
-            for start in range(1, len(told))
-            for end in range(min(start + 4, len(told)), start, -1)
-            if (text := " ".join(told[start:end])) in RELATION_WORDS and text != "and"
-        ),
-        (len(told), len(told)),
-    )
-    first, second = _counted_things(told[: tie[0]]), _counted_things(told[tie[1] :])
-    if not first or (tie[1] < len(told) and not second) or len(first) + len(second) < 3:
+    none = (len(told), len(told), "")
+    start, end, tie = next((found for found in _ties(told, 1) if found[2] != "and"), none)
+    first, second = _counted_things(told[:start]), _counted_things(told[end:])
+    if not first or (tie and not second) or len(first) + len(second) < 3:
         return None
-    relation, is_swapped = RELATION_WORDS.get(" ".join(told[slice(*tie)]), ("", False))
+    relation, is_swapped = RELATION_WORDS.get(tie, ("", False))
     first, second = (second, first) if is_swapped else (first, second)
     notes = ()
     if len(first) + len(second) > MOST_THINGS:

@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bytes(config, clip):
 )
 def test_the_transformer_computes_in_the_numbers_that_are_asked_for(dtype, has_units, expected, config, monkeypatch):
     """Bfloat16 by itself where the processor has units for it; noise, decoder and clip stay as they are."""
-    monkeypatch.setattr("generator.sample.multiplies_bf16", lambda device: has_units)
+    monkeypatch.setattr("generator.sample.cpu_multiplies_bf16", lambda: has_units)
     _, dit = load_networks(config.model)
     seen, drawn = set(), []
     hooks = [dit.blocks[0].attention.qkv.register_forward_hook(lambda _, args, out: seen.add(out.dtype))]
