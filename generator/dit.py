@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from .config import DitConfig
+from .cpu_blocks import fits, run_blocks
 from .layers import Block, TimeEmbedding, modulate
 from .rope import orbit_rope
 
@@ -72,8 +73,11 @@ class OrbitDiT(nn.Module):
         condition = F.silu(self.time(time) + self.text_pooled(pooled))
         shared = rearrange(self.modulation(condition), "b (six d) -> b six d", six=6)
 
-        for block in self.blocks:
-            x = block(x, shared, text, text_mask, rope)
+        if fits(x):
+            x = run_blocks(self.blocks, x, shared, text, text_mask, rope)
+        else:
+            for block in self.blocks:
+                x = block(x, shared, text, text_mask, rope)
         shift, scale = self.modulation_out(condition).chunk(2, dim=1)
         x = self.out(modulate(self.norm(x), shift, scale))  # b n patch_dim
         return rearrange(x, "b (t h w) (c p q) -> b t c (h p) (w q)", t=t, h=h // p, w=w // p, p=p, q=p)
