@@ -136,7 +136,7 @@ def train_judge(
         frames = phases * torch.arange(NUM_VIEWS) + torch.randint(phases, (batch, 1), generator=generator)
         views = resize_views(clips[index[:, None], frames.to(device)].float() / 255)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            logits = judge(_augment(views, generator))
+            logits = judge(augment(views, generator))
         losses = [F.cross_entropy(logits[name].float(), wanted[name][index]) for name in VALUES]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad()
@@ -148,7 +148,8 @@ def train_judge(
     return judge.eval()
 
 
-def _augment(views: Tensor, generator: torch.Generator) -> Tensor:
+def augment(views: Float[Tensor, "b 4 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 4 3 h w"]:
+    """Blur and shift views at random, and add noise, as a decoder may do."""
     if torch.rand(1, generator=generator) < 0.5:
         blurred = F.avg_pool2d(F.pad(views.flatten(0, 1), (1, 1, 1, 1), mode="replicate"), 3, 1).view_as(views)
         views = torch.lerp(views, blurred, float(torch.rand(1, generator=generator)))

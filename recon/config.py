@@ -72,6 +72,9 @@ class MeshConfig:
     """Depth maps rendered beside the views' own, between 30 degrees from below and 75 from above."""
     smoothing: int = 5
     """Rounds of Taubin smoothing before triangles are taken away."""
+    denoise: int = 0
+    """Rounds in which bumps are evened out and edges stay (bilateral normals), after the smoothing; for a bumpy mesh 20
+    to 60."""
     min_share: float = 0.01
     """Loose parts below this share of the subject's volume are dropped."""
     texture_size: int = 1024

@@ -31,6 +31,8 @@ def check_config(config: MeshConfig) -> None:
         raise ValueError(f"texture_size must be 0 or lie between 64 and 8192, not at {config.texture_size}.")
     if config.texture_size == 0 and (config.normal_map or config.ambient_occlusion):
         raise ValueError("A normal map and ambient occlusion are textures; give texture_size as well.")
+    if config.denoise < 0:
+        raise ValueError(f"denoise is a number of rounds, or 0, not {config.denoise}.")
     if config.disc_steps < 0:
         raise ValueError(f"disc_steps is a number of steps, or 0, not {config.disc_steps}.")
     if not 0 <= config.lods <= len(LOD_SHARES):

@@ -16,6 +16,7 @@ import trimesh
 
 from recon import hull, isosurface, tsdf
 from recon.config import MeshConfig
+from recon.denoise import denoise
 from recon.finish import finished
 from recon.mesh_depth import DepthMaps, bounds, depth_maps, joined, seen_span, up_direction
 from recon.outline import outline_gap
@@ -150,5 +151,5 @@ def surface(field: np.ndarray, grid: Grid, config: MeshConfig) -> trimesh.Trimes
     isosurface.make_well_composed(field, truncation)
     field = isosurface.largest_solids(field, truncation, config.min_share)  # mending may have closed a bubble off
     vertices, faces = isosurface.surface_nets(field, truncation)
-    vertices = isosurface.taubin(vertices, faces, config.smoothing)
+    vertices = denoise(isosurface.taubin(vertices, faces, config.smoothing), faces, config.denoise)
     return trimesh.Trimesh((vertices + 0.5) * grid.voxel + grid.origin, faces, process=False)

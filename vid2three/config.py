@@ -78,12 +78,12 @@ class ExportConfig:
 # A clip has a few small frames. Splats that shrink below its pixels leave gaps when the mesh looks closer, so they are
 # fitted antialiased, and a finer mesh would show noise: measured on traced clips of 16 frames at 64 px.
 CLIP_FIT = FitConfig(num_splats=4000, iterations=1000, ssim_weight=0.0, min_scale_px=0.5, antialiased=True)
-CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8, texture_size=512)
+CLIP_MESH = MeshConfig(num_faces=8000, resolution=96, smoothing=8, denoise=40, texture_size=512)
 
 # Its surface is smooth where the frames disagree, and the clip's depths open the hollows that outlines close.
 # Measured on clips of 24 frames at 128 px: docs/quality.md, "The surface of a prompt".
 CLIP_NERF = NerfConfig(
-    resolution=96, iterations=600, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.6
+    resolution=96, iterations=600, num_rays=1024, alpha_weight=2.0, depth_weight=0.8, smooth_weight=0.3
 )
 
 
