@@ -1,9 +1,9 @@
 """The verifier: how surely views show what the attributes of a prompt say.
 
-A judge of half the width that learnt from the grammar's clips at 64 px, with no held-out pair among them. Where a
-prompt is in the grammar's words it chooses between drafts together with the matcher, which hears any words but hardly
-tells patterns: the best of several samples by a verifier, as in Cobbe et al., arXiv:2110.14168. Models are judged by
-another network (benchmarks/judge.safetensors), so that it can say whether the choice was right.
+A judge of three quarters of the width that learnt from scenes of the grammar at 64 px, with no held-out pair among
+them. Where a prompt is in the grammar's words it chooses between drafts together with the matcher, which hears any
+words but hardly tells patterns: the best of several samples by a verifier, as in Cobbe et al., arXiv:2110.14168. Models
+are judged by another network (benchmarks/judge.safetensors), so that it can say whether the choice was right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .words import article
 
 FILE = FOLDER / "verifier.safetensors"
 WEIGHT = 0.5  # of its mean log-probability against the matcher's cosine
-UNLIKELY = 0.05  # probability below which what was asked is taken to be missing: four of five times it is
+UNLIKELY = 0.01  # probability below which what was asked is taken to be missing: four of five times it is
 FLOOR = -4.0  # of an attribute's log-probability: one that it cannot see must not decide alone
 
 
