@@ -32,8 +32,11 @@ kernel = njit(fastmath=True, nogil=True, error_model="numpy", cache=True)
 
 def fits(x: Tensor) -> bool:
     """Tell whether blocks on x may go through `run_blocks`."""
-    short = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-    return x.device.type == "cpu" and not torch.is_grad_enabled() and (short or x.dtype == torch.float32)
+    if x.device.type != "cpu" or torch.is_grad_enabled():
+        return False
+    if torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return x.dtype == torch.float32
 
 
 def run_blocks(

@@ -40,6 +40,7 @@ CAPS = {
     "mesh.disc_steps": 5_000,
     "mesh.extra_views": 64,
     "mesh.smoothing": 100,
+    "mesh.denoise": 200,
     "mesh.texture_size": 4_096,
     "mesh.lods": 4,
     "export.turntable_frames": 240,
