@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from numba import float32, njit, types, uint16, uint32, uint64
-from numba.extending import overload
+from numba import float32, njit, types, uint64
+from numba.extending import overload, register_jitable
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -157,38 +157,44 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="blocks")
 
 
+@register_jitable(inline="always")
+def _float_of(bits):
+    """Return what bf16's bits say as float32."""
+    return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
+
+
+@register_jitable(inline="always")
+def _bits_of(x):
+    """Return the bits of a float32 as bf16, rounded to the nearest, ties to even."""
+    bits = np.float32(x).view(np.uint32)
+    odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
+    return np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
+
+
 def _wide(x) -> Any:
     """Return a number of an array as float32."""
-    raise NotImplementedError  # Numba puts one of those below in its place
+    return _float_of(x) if isinstance(x, np.uint16) else x
+
+
+def _put(to, i, x) -> None:
+    """Write a float32 into an array, where that holds bf16 as its bits."""
+    to[i] = _bits_of(x) if to.dtype == np.uint16 else x
 
 
 @overload(_wide, inline="always")
 def _typed_wide(x):
-    if x == types.uint16:
-        return lambda x: np.uint32(np.uint32(x) << np.uint32(16)).view(np.float32)
-    return lambda x: x
-
-
-def _put(to, i, x) -> None:
-    """Write a float32 into an array, where that holds bf16 rounded to the nearest, ties to even."""
-    raise NotImplementedError
+    return (lambda x: _float_of(x)) if x == types.uint16 else lambda x: x
 
 
 @overload(_put, inline="always")
 def _typed_put(to, i, x):
-    if to.dtype == types.uint16:
-
-        def rounded(to, i, x):
-            bits = np.float32(x).view(np.uint32)
-            odd = uint32(uint32(bits >> uint32(16)) & uint32(1))
-            to[i] = uint16(uint32(bits + uint32(0x7FFF) + odd) >> uint32(16))
-
-        return rounded
+    def rounded(to, i, x):
+        to[i] = _bits_of(x)
 
     def plain(to, i, x):
         to[i] = x
 
-    return plain
+    return rounded if to.dtype == types.uint16 else plain
 
 
 @kernel

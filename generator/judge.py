@@ -117,7 +117,6 @@ def train_judge(
     epochs: int,
     seed: int,
     *,
-    width: int = 64,
     bf16: bool = False,
     log: Callable[[str], None] = print,
 ) -> Judge:
@@ -126,7 +125,7 @@ def train_judge(
     torch.manual_seed(seed)
     device, phases = clips.device, clips.shape[1] // NUM_VIEWS
     generator = torch.Generator().manual_seed(seed)
-    judge, batch = Judge(width).to(device), 64
+    judge, batch = Judge().to(device), 64
     wanted = {name: value.to(device) for name, value in labels(attributes).items()}
     total = epochs * max(len(clips) // batch, 1)
     optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=0.02)

@@ -157,3 +157,13 @@ def test_the_modules_that_they_stand_for_say_the_same():
     torch.testing.assert_close(cpu_blocks._mlp(layer, h), layer(h))
     stream = cpu_blocks._Stream(h[None], torch.float32)
     torch.testing.assert_close(stream.normed(norm.weight[None], torch.zeros(1, 16), centred=False), norm(h))
+
+
+def test_numbers_are_read_and_written_in_plain_python_too():
+    torch.manual_seed(0)
+    x = torch.cat([torch.randn(200), torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, 0.0])])
+    bits = np.zeros(len(x), np.uint16)
+    for i, value in enumerate(x.numpy()):
+        cpu_blocks._put(bits, i, value)
+    assert np.array_equal(bits, array(x.to(BF16)))
+    assert [float(cpu_blocks._wide(each)) for each in bits] == x.to(BF16).tolist()
