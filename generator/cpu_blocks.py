@@ -173,7 +173,7 @@ def _bits_of(x):
 
 def _wide(x) -> Any:
     """Return a number of an array as float32."""
-    return _float_of(x) if isinstance(x, np.uint16) else x
+    return _float_of(x) if x.dtype == np.uint16 else x
 
 
 def _put(to, i, x) -> None:
