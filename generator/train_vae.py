@@ -12,6 +12,7 @@ from .vae import VideoAutoencoder
 
 LATENT_NOISE = 0.05  # of raw latents, in half of the clips: the decoder must bear what a sampler gets slightly wrong
 FOREGROUND_WEIGHT = 3.0  # the subject covers about a quarter of the frame
+COVERED = 0.375  # alpha of a covered pixel: true ones come in quarters, and between two of them no rounding decides
 
 
 def to_model(clips: UInt8[Tensor, "b f h w 5"], device: torch.device) -> Float[Tensor, "b f 5 h w"]:
@@ -56,8 +57,7 @@ def vae_scores(vae: VideoAutoencoder, x: Float[Tensor, "b f 5 h w"]) -> dict[str
     """Return what the round trip keeps: PSNR of colour (all, and on the subject alone), alpha IoU, PSNR of depth."""
     y = vae.decode(vae.encode(x)).float().clamp(0, 1)
     error = (y - x).square()
-    subject = x[:, :, 3:4] > 0.5
-    covered = y[:, :, 3:4] > 0.5
+    subject, covered = x[:, :, 3:4] > COVERED, y[:, :, 3:4] > COVERED
     return {
         "rgb_psnr": _psnr(error[:, :, :3].mean()),
         "subject_psnr": _psnr(error[:, :, :3][subject.expand(-1, -1, 3, -1, -1)].mean()),

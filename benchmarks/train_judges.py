@@ -1,11 +1,13 @@
-"""Train the verifier that ships (generator/verify.py) on fresh scenes of the grammar, rendered while it learns.
+"""Train the verifier that ships (generator/verify.py), or the judge of the models (judge.safetensors, beside this), on
+fresh scenes of the grammar, rendered while it learns.
 
-    python benchmarks/train_verifier.py FOLDER [--num 40960] [--minutes 90] [--out verifier.safetensors]
+    python benchmarks/train_judges.py verifier FOLDER [--num 40960] [--minutes 90] [--out verifier.safetensors]
+    python benchmarks/train_judges.py judge FOLDER --start benchmarks/judge.safetensors  # goes on from it
 
-No held-out pair is among them, and half of the scenes of several things are left out, for these are drafted one by one.
-The folder keeps the renders: eight frames of 64 px a scene, in shards that a second run reads again. The first shard is
-kept back; at the end it says how many of its attributes are named right. Rendering takes 0.07 processor's seconds a
-scene.
+The verifier sees no held-out pair, and half as many scenes of several things, for these are drafted one by one. The
+judge sees all pairs, and several things in half of its scenes, for these are what it knows least. The folder keeps the
+renders, in shards that a second run reads again. The first shard is kept back; at the end it says how many of its
+attributes are named right. Rendering takes 0.07 processor's seconds a scene.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import os
 import pickle
 import sys
 import time
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,30 +41,52 @@ from generator.judge import (
     augment,
     judge_views,
     labels,
+    load_judge,
     resize_views,
     save_judge,
 )
 from generator.verify import FILE
 
-SHARD, FRAMES, PIXELS, LEAST = 512, 8, 64, 8  # clips a shard, frames a clip, their size, shards to begin with
-WIDTH, BATCH, RATE, WARM = 48, 64, 3e-3, 0.15
+SHARD, LEAST = 512, 8  # clips a shard, shards to begin with
+BATCH, WARM = 64, 0.15
+RATE, FURTHER = 3e-3, 1e-3  # learning rates from nothing and from weights
 BENT = 1.5  # pixels of the judge's by which views are bent at most, RMS, as generated frames are
+JUDGE = Path(__file__).with_name("judge.safetensors")
 
 
-def render(folder: Path, num_shards: int, seed: int) -> None:
+@dataclass(frozen=True)
+class Recipe:
+    """What one of the two learns from, and how."""
+
+    held_out: bool | None  # pairs: of training (False) or all (None)
+    kept: tuple[float, float]  # shares of the scenes of one thing and of several that are kept
+    frames: int
+    pixels: int
+    width: int
+    out: Path
+
+
+RECIPES = {
+    "verifier": Recipe(False, (1.0, 0.5), 8, 64, 48, FILE),
+    "judge": Recipe(None, (0.35, 1.0), 4, SIZE, 64, JUDGE),
+}
+
+
+def render(folder: Path, recipe: Recipe, num_shards: int, seed: int) -> None:
     """Write the shards that the folder lacks."""
     os.nice(5)
     for shard in range(num_shards):
         names = folder / f"{shard:04d}.npy", folder / f"{shard:04d}.pkl"
         if names[1].exists():
             continue
-        clips, shown, i = np.empty((SHARD, FRAMES, 3, PIXELS, PIXELS), np.uint8), [], 0
+        clips, shown, i = np.empty((SHARD, recipe.frames, 3, recipe.pixels, recipe.pixels), np.uint8), [], 0
         while len(shown) < SHARD:
             rng, i = np.random.default_rng((seed, shard, i)), i + 1
-            attributes, orbit = sample_attributes(rng, False), sample_orbit(rng)
-            if (attributes.count > 1 or attributes.relation) and rng.random() < 0.5:
+            attributes, orbit = sample_attributes(rng, recipe.held_out), sample_orbit(rng)
+            if rng.random() > recipe.kept[attributes.count > 1 or attributes.relation != ""]:
                 continue
-            channels, _ = make_clip(make_scene(attributes, rng), orbit, FRAMES, PIXELS, PIXELS)
+            scene = make_scene(attributes, rng)
+            channels, _ = make_clip(scene, orbit, recipe.frames, recipe.pixels, recipe.pixels)
             clips[len(shown)] = channels[..., :3].transpose(0, 3, 1, 2)
             shown.append(attributes)
         np.save(names[0], clips)
@@ -84,9 +109,10 @@ class Scenes:
         """Return views [b,4,3,96,96] in [0,1] of random scenes, and what they show."""
         shards = torch.randint(1, len(self.clips), (BATCH,), generator=generator).tolist()
         rows = torch.randint(SHARD, (BATCH,), generator=generator).tolist()
-        phases = torch.randint(FRAMES // NUM_VIEWS, (BATCH,), generator=generator).tolist()
+        apart = self.clips[0].shape[1] // NUM_VIEWS
+        phases = torch.randint(apart, (BATCH,), generator=generator).tolist()
         drawn = list(zip(shards, rows, phases))
-        views = torch.stack([self.clips[shard][row, phase :: FRAMES // NUM_VIEWS] for shard, row, phase in drawn])
+        views = torch.stack([self.clips[shard][row, phase::apart] for shard, row, phase in drawn])
         wanted = {name: torch.stack([self.wanted[s][name][r] for s, r, _ in drawn]) for name in VALUES}
         return resize_views(views.float() / 255), wanted
 
@@ -101,22 +127,21 @@ def bend(views: Tensor, generator: torch.Generator) -> Tensor:
     return bent.view_as(views)
 
 
-def rate(share: float) -> float:
-    """Return the learning rate after a share of the time: up in a line, then down along half a cosine."""
-    return RATE * (share / WARM if share < WARM else (1 + math.cos(math.pi * (share - WARM) / (1 - WARM))) / 2)
+def slope(share: float) -> float:
+    """Return the part of the learning rate after a share of the time: up in a line, then down along half a cosine."""
+    return share / WARM if share < WARM else (1 + math.cos(math.pi * (share - WARM) / (1 - WARM))) / 2
 
 
-def train(scenes: Scenes, minutes: float, seed: int, out: Path) -> Judge:
-    """Fit a verifier for so long; what there is lies in `out` every few minutes."""
-    torch.manual_seed(seed)
-    generator, verifier = torch.Generator().manual_seed(seed), Judge(WIDTH)
-    optimizer = torch.optim.AdamW(verifier.parameters(), RATE, weight_decay=0.02)
+def train(network: Judge, scenes: Scenes, rate: float, minutes: float, seed: int, out: Path) -> None:
+    """Fit a judge for so long; what there is lies in `out` every few minutes."""
+    generator, network = torch.Generator().manual_seed(seed), network.train()
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.02)
     start, step, mean = time.monotonic(), 0, 0.0
     while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
-        optimizer.param_groups[0]["lr"] = rate(share)
+        optimizer.param_groups[0]["lr"] = rate * slope(share)
         views, wanted = scenes.draw(generator)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = verifier(augment(bend(views, generator), generator))
+            logits = network(augment(bend(views, generator), generator))
         loss = torch.stack([F.cross_entropy(logits[name].float(), wanted[name]) for name in VALUES]).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -127,31 +152,36 @@ def train(scenes: Scenes, minutes: float, seed: int, out: Path) -> Judge:
             known = (len(scenes.clips) - 1) * SHARD
             print(f"step {step}, {60 * minutes * share:.0f} s, {known} scenes, loss {mean:.3f}", flush=True)
         if step % 500 == 0:
-            save_judge(out, verifier.eval())
-            verifier.train()
-    save_judge(out, verifier.eval())
-    return verifier
+            save_judge(out, network.eval())
+            network.train()
+    save_judge(out, network.eval())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=list(RECIPES))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--num", type=int, default=40960)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--seed", type=int, default=9090)
-    parser.add_argument("--out", type=Path, default=FILE)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--out", type=Path, help="where the weights go, to what ships unless given")
     options = parser.parse_args()
+    recipe = RECIPES[options.what]
     options.folder.mkdir(parents=True, exist_ok=True)
-    arguments = options.folder, math.ceil(options.num / SHARD), options.seed
+    num_shards = math.ceil(options.num / SHARD)
+    arguments = options.folder, recipe, num_shards, options.seed
     renderer = get_context("spawn").Process(target=render, args=arguments, daemon=True)
     renderer.start()
     scenes = Scenes(options.folder)
-    while len(scenes.clips) < min(LEAST, arguments[1]):
+    while len(scenes.clips) < min(LEAST, num_shards):
         scenes.read()
         time.sleep(1)
-    verifier = train(scenes, options.minutes, options.seed, options.out)
-    held = scenes.clips[0][:, :: FRAMES // NUM_VIEWS]
-    print(accuracy(judge_views(verifier, held), scenes.wanted[0]))
+    torch.manual_seed(options.seed)
+    network = load_judge(options.start) if options.start else Judge(recipe.width)
+    train(network, scenes, FURTHER if options.start else RATE, options.minutes, options.seed, options.out or recipe.out)
+    held = scenes.clips[0][:, :: recipe.frames // NUM_VIEWS]
+    print(accuracy(judge_views(network, held), scenes.wanted[0]))
 
 
 if __name__ == "__main__":
