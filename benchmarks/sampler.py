@@ -115,11 +115,13 @@ def multiply(counted: Counter, dtype: torch.dtype) -> None:
 
 
 def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
-    """Do what the autoencoder does in one sampling: decode at each size, all drafts, and encode what was enlarged."""
+    """Do what the autoencoder does in one sampling: decode at each size, all drafts and again those that are finished,
+    and encode what was enlarged."""
     frames, sizes = config.num_frames, sizes_of(config.height, config.width, coarsest)
+    drafts = config.drafts + (config.finished if config.finished < config.drafts else 0)
     with torch.inference_mode(), numbers(config):
         for level, (height, width) in enumerate(sizes):
-            clips = config.drafts if level == 0 < len(sizes) - 1 else 1
+            clips = drafts if level == 0 < len(sizes) - 1 else 1
             if level > 0:
                 vae.encode(torch.zeros(1, frames, vae.config.channels, height, width))
             vae.decode(torch.zeros(clips, frames // TIME, vae.config.latent_channels, height // SPACE, width // SPACE))

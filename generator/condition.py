@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .data import Orbit
@@ -34,6 +34,25 @@ class Condition:
     """The texts, and their masks, with something left out: what guidance leads away from in turn with the null text."""
     is_less: Bool[Tensor, " b"] | None = None
     """Where the contrasts leave something out; elsewhere they are the null text."""
+
+    def of(self, rows: Int[Tensor, " n"]) -> Condition:
+        """Return what some of the clips should show."""
+
+        def some(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x[rows]
+
+        return Condition(
+            text=self.text[rows],
+            text_mask=self.text_mask[rows],
+            null_text=self.null_text,
+            null_mask=self.null_mask,
+            rays=self.rays if len(self.rays) == 1 else self.rays[rows],
+            angles=self.angles if len(self.angles) == 1 else self.angles[rows],
+            reference=some(self.reference),
+            given=some(self.given),
+            contrasts=tuple((text[rows], mask[rows]) for text, mask in self.contrasts),
+            is_less=some(self.is_less),
+        )
 
 
 def orbit_rows(orbits: Iterable[Orbit], device: torch.device | None = None) -> Float[Tensor, "b 4"]:

@@ -72,8 +72,10 @@ class GenerateConfig:
     laid_from: float = 0.5
     """A scene of several things, such as a cat on a table or three mugs, is laid together from a clip of each, noised
     up to this time and sampled on from there. 1 samples it at once."""
-    drafts: int = 8
-    """Small clips that are sampled where one is begun small; the one goes on that shows most of what was asked."""
+    drafts: int = 16
+    """Small clips that are begun where one is begun small; the one goes on that shows most of what was asked."""
+    finished: int = 3
+    """Of the drafts so many are finished; the others, which promise less, are given up on the way."""
     image: str = ""
     """Picture of the thing from its front, which the clip begins with; say in the prompt what it is."""
     negative_prompt: str = ""

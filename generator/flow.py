@@ -60,11 +60,13 @@ def integrate(
     *,
     shift: float = 1.0,
     start: float = 1.0,
+    sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Follow the flow from noise (t = 1) to data (t = 0), or from `start` on, where `noise` is what stands there.
 
-    Of the steps those are taken that lie below `start`.
+    Of the steps those are taken that lie below `start`. `sift` is a time, and a function that is told there what data
+    each row is bound for and returns the numbers of those that go on.
 
     Two-step Adams-Bashforth on the uneven time grid: second order at one evaluation a step; the first step is Euler.
     `velocity(z, t)` returns dz/dt at time t.
@@ -79,6 +81,9 @@ def integrate(
         else:
             ratio = step / previous_step
             z = z + step * ((1 + ratio / 2) * v - (ratio / 2) * previous)
+        if sift is not None and t_next <= sift[0] < t:
+            rows = sift[1](z - t_next * v)
+            z, v = z[rows], v[rows]
         previous, previous_step = v, step
         if progress is not None:
             progress(i + 1, len(times) - 1)

@@ -1,6 +1,6 @@
 """From captions and cameras to latents: guidance, the flow, and larger clips begun at a smaller size.
 
-Shapes: b clips, t latent frames, f frames, h w latent cells or pixels.
+Shapes: b clips, n of them that go on, t latent frames, f frames, h w latent cells or pixels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import chain, cycle
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .compose import lay_together
@@ -21,15 +21,16 @@ from .data import Orbit
 from .dit import OrbitDiT
 from .flow import integrate, visited
 from .grammar import Attributes
-from .match import load_matcher, quarters, text_features
 from .parts import Scene, scene_of
 from .text import TextEncoder
 from .vae import SPACE, TIME, UNIT, VideoAutoencoder, encode_picture
-from .verify import WEIGHT, sureness
 from .words import ALL, long_caption
+from .worth import worth
 
 INSISTED = ((frozenset(("pattern",)), 4 / 3), (frozenset(("color", "second", "material")), 1.0))
 """What captions are held against themselves without, in turn, and how strongly for an emphasis of 1."""
+
+SIFTED_AT = 0.72  # time at which most drafts are given up; they show by then what they will be
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ def sample_clips(
 
     What a thing is, is decided near noise, and a small clip is enough for that, as in Pyramid Flow (arXiv:2410.05954):
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
-    the size, as often as that fits. Of small clips `config.drafts` are sampled for each caption, being cheap, and the
-    one goes on that the matcher finds nearest to it and, where the caption's attributes are `wanted`, the verifier
-    takes for them. Of a scene of several objects, one of `scenes` or what is `wanted`, each is drafted alone; laid
-    together they go on from the time `config.laid_from`. No clip becomes smaller than `coarsest` pixels, the least that
-    the model has learnt. `picture` is what the first frame shows. On the encoder's device.
+    the size, as often as that fits. Of small clips `config.drafts` are begun for each caption, being cheap. The one
+    goes on that the matcher finds nearest to it, that the verifier takes for the attributes that are `wanted`, and that
+    is of one piece; all but the `config.finished` likeliest are given up on the way. Of a scene of several objects, one
+    of `scenes` or what is `wanted`, each is drafted alone; laid together they go on from the time `config.laid_from`.
+    No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture` is what the first
+    frame shows. On the encoder's device.
     """
     c = config
     sizes = sizes_of(c.height, c.width, coarsest) if c.fine_from < 1 else [(c.height, c.width)]
@@ -154,9 +156,10 @@ class _Sampler:
         size: tuple[int, int],
         start: float = 1.0,
         smaller: Float[Tensor, "b f 5 _ _"] | None = None,
+        sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
     ) -> Float[Tensor, "b t c h8 w8"]:
         """Sample the latents of clips of a size: from noise, or from the time `start` up to which smaller ones are
-        noised."""
+        noised; all of them, or those that `sift` lets go on (see `integrate`)."""
         c, clip_shape = self.config, (self.config.num_frames, *size)
         patch, negative = self.dit.config.patch, self.config.negative_prompt
         condition = make_condition(captions, negative, self.orbit, clip_shape, patch, self.encoder)
@@ -170,7 +173,7 @@ class _Sampler:
             larger = _resized(smaller.flatten(0, 1), size).unflatten(0, smaller.shape[:2])
             noisy = start * noisy + (1 - start) * self.vae.encode(larger, self.orbit.is_closed)
         report = None if self.progress is None else _part_of(self.progress, self.done, self.total)
-        z = sample_latents(self.dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start)
+        z = sample_latents(self.dit, noisy, condition, Guide.of(c), c.steps, c.shift, report, start=start, sift=sift)
         self.done += _num_steps(c, start)
         return z
 
@@ -185,16 +188,29 @@ def _drafts(
     scenes: list[Scene | None],
     size: tuple[int, int],
 ) -> tuple[Float[Tensor, "n f 5 h w"], ...]:
-    """Return for each caption the best of several small clips: one, or one of each part of a scene."""
+    """Return for each caption the best of several small clips: one, or one of each part of a scene.
+
+    What a clip is bound for shows early which ones are not worth finishing (as in arXiv:2410.20290).
+    """
     objects = [
         [(part.caption, part.attributes) for part in scene.parts] if scene else [(caption, shown)]
         for caption, shown, scene in zip(captions, asked, scenes)
     ]
     texts, shown = zip(*chain.from_iterable(objects))
-    num = sampler.config.drafts
+    num, finished = sampler.config.drafts, min(sampler.config.finished, sampler.config.drafts)
     told, meant = ([each for each in of_all for _ in range(num)] for of_all in (texts, shown))
-    drafts = sampler.decode(sampler.draw(told, meant, size)).unflatten(0, (-1, num))
-    return _nearest(drafts, texts, shown, sampler.encoder).split([len(of_scene) for of_scene in objects])
+
+    def best(clips: Float[Tensor, "n f 5 h w"], kept: int) -> Int[Tensor, " n"]:
+        if len(clips) == kept * len(texts):
+            return torch.arange(len(clips))
+        found = worth(clips.unflatten(0, (len(texts), -1)), texts, shown, sampler.encoder)
+        likeliest = found.argsort(dim=1, descending=True, stable=True)[:, :kept].sort().values
+        rows = likeliest + found.shape[1] * torch.arange(len(texts))[:, None]
+        return rows.flatten()
+
+    sift = None if finished == num else (SIFTED_AT, lambda z: best(sampler.decode(z), finished))
+    clips = sampler.decode(sampler.draw(told, meant, size, sift=sift))
+    return clips[best(clips, 1)].split([len(of_scene) for of_scene in objects])
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
@@ -204,26 +220,6 @@ def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:
     while min(sizes[0]) >= 2 * coarsest and all(side % (2 * UNIT) == 0 for side in sizes[0]):
         sizes.insert(0, (sizes[0][0] // 2, sizes[0][1] // 2))
     return sizes
-
-
-def _nearest(
-    drafts: Float[Tensor, "b k f 5 h w"],
-    captions: Sequence[str],
-    wanted: Sequence[Attributes | None],
-    encoder: TextEncoder,
-) -> Float[Tensor, "b f 5 h w"]:
-    """Return of each caption's drafts the one that shows it best."""
-    if drafts.shape[1] == 1:
-        return drafts[:, 0]
-    matcher = load_matcher()  # on the CPU: it sees four small views of each
-    views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
-    seen = matcher.see(views).unflatten(0, drafts.shape[:2])
-    read = matcher.read(text_features(encoder, list(captions)).float().cpu())
-    worth = torch.einsum("bkj,bj->bk", seen, read).float()
-    for row, attributes, shown in zip(worth, wanted, views.unflatten(0, drafts.shape[:2])):
-        if attributes is not None:
-            row += WEIGHT * sureness(shown, attributes)
-    return drafts[torch.arange(len(drafts)), worth.argmax(1)]
 
 
 def latent_shape(clip_shape: tuple[int, int, int], dit: OrbitDiT) -> tuple[int, int, int, int]:
@@ -309,35 +305,52 @@ def sample_latents(
     progress: Callable[[int, int], None] | None = None,
     held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
     start: float = 1.0,
-) -> Float[Tensor, "b t c h w"]:
-    """Integrate the flow from noise to latents; while guidance is on, both captions go through in one batch: the one
-    that is asked for and, by turns, none or one with something left out.
+    sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
+) -> Float[Tensor, "n t c h w"]:
+    """Integrate the flow from noise to latents.
 
     `held` gives latents and which of them are to come out as they are; `start` is the time at which `noise` stands.
+    Where nothing is held, `sift` gives clips up on the way (see `integrate`).
     """
-    b, c = len(noise), condition
-    turns = cycle(enumerate(((c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1)), *c.contrasts)))
-    contrasts: dict[int, Tensor] = {}
-    rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
-    reference = None if c.reference is None else _twice(c.reference)
-    given = None if c.given is None else _twice(c.given)
-
-    def velocity(z: Tensor, t: float) -> Tensor:
-        times = torch.full((2 * b,), t, device=z.device)
-        if not guide.is_on(t):
-            return dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
-        turn, (less, less_mask) = next(turns)
-        text, mask = torch.cat([c.text, less]), torch.cat([c.text_mask, less_mask])
-        v, v_less = dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
-        contrasts[turn] = v - v_less
-        return guide.led(z, t, v, guide.lead(contrasts, turn, c.is_less))
-
+    velocity = _Velocity(dit, condition, guide)
     if held is None:
-        return integrate(velocity, noise, steps, shift=shift, start=start, progress=progress)
+        sift = sift and (sift[0], lambda data, choose=sift[1]: velocity.keep(choose(data)))
+        return integrate(velocity, noise, steps, shift=shift, start=start, sift=sift, progress=progress)
     straight, stays = noise - held[0], held[1][:, None, None, None]
     return integrate(
         lambda z, t: torch.where(stays, straight, velocity(z, t)), noise, steps, shift=shift, progress=progress
     )
+
+
+class _Velocity:
+    """The model's velocity, led by the guide. While guidance is on, both captions go through in one batch: the one that
+    is asked for and, by turns, none or one with something left out."""
+
+    def __init__(self, dit: OrbitDiT, condition: Condition, guide: Guide):
+        self.dit, self.condition, self.guide = dit, condition, guide
+        self.turns = cycle(range(1 + len(condition.contrasts)))
+        self.contrasts: dict[int, Tensor] = {}
+
+    def __call__(self, z: Float[Tensor, "b t c h w"], t: float) -> Float[Tensor, "b t c h w"]:
+        b, c = len(z), self.condition
+        times = torch.full((2 * b,), t, device=z.device)
+        if not self.guide.is_on(t):
+            return self.dit(z, times[:b], c.text, c.text_mask, c.rays, c.angles, c.reference, c.given)
+        turn = next(self.turns)
+        null = c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1)
+        less, less_mask = (null, *c.contrasts)[turn]
+        text, mask = torch.cat([c.text, less]), torch.cat([c.text_mask, less_mask])
+        rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
+        reference, given = (None if x is None else _twice(x) for x in (c.reference, c.given))
+        v, v_less = self.dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
+        self.contrasts[turn] = v - v_less
+        return self.guide.led(z, t, v, self.guide.lead(self.contrasts, turn, c.is_less))
+
+    def keep(self, rows: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+        """Go on with some of the clips."""
+        self.condition = self.condition.of(rows)
+        self.contrasts = {turn: found[rows] for turn, found in self.contrasts.items()}
+        return rows
 
 
 def _twice(x: Tensor) -> Tensor:

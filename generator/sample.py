@@ -195,7 +195,9 @@ def check(config: GenerateConfig) -> None:
     if not 1 <= config.candidates <= MOST_CANDIDATES:
         raise ValueError(f"Candidates are 1 to {MOST_CANDIDATES} clips, not {config.candidates}.")
     if not 1 <= config.drafts <= MOST_CANDIDATES:
-        raise ValueError(f"Drafts are 1 to {MOST_CANDIDATES} small clips, not {config.drafts}: try 4.")
+        raise ValueError(f"Drafts are 1 to {MOST_CANDIDATES} small clips, not {config.drafts}: try 16.")
+    if config.finished < 1:
+        raise ValueError(f"At least one draft is finished, not {config.finished}: try 3.")
     if config.mends < 0:
         raise ValueError(f"Frames are mended 0 times or more, not {config.mends}.")
     if not 0 <= config.refine <= MOST_REFINEMENTS:

@@ -89,6 +89,28 @@ def test_one_evaluation_a_step_and_progress_to_the_end():
     assert told == [(i + 1, 5) for i in range(5)]
 
 
+def test_rows_that_are_given_up_change_nothing_for_the_others():
+    """At the first time at or below the sieve's it is told where all rows are bound for, once."""
+    data, noise = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(1))
+    told, seen, kept = [], [], torch.tensor([3, 1])
+
+    def choose(bound_for):
+        told.append(bound_for)
+        return kept
+
+    def velocity(z, t):
+        seen.append((len(z), t))
+        to = data if len(z) == 4 else data[kept]
+        return (z - to) / t
+
+    end = integrate(velocity, noise, 6, shift=1.5, sift=(0.6, choose))
+    torch.testing.assert_close(end, data[kept], rtol=0, atol=1e-5)
+    torch.testing.assert_close(told[0], data, rtol=0, atol=1e-5)
+    assert len(told) == 1
+    times = schedule(6, 1.5)[:-1].tolist()
+    assert seen == [(4 if t > 0.6 else 2, t) for t in times]
+
+
 @pytest.mark.parametrize("shift", [1.0, 1.5])
 def test_a_flow_begun_on_its_way_ends_where_the_whole_one_does(shift):
     """On the straight path every start leads to the data, and only the steps below it are taken."""

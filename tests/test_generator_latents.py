@@ -7,12 +7,12 @@ import pytest
 import torch
 from einops import reduce
 
-from generator import latents
+from generator import latents, worth
 from generator.config import GenerateConfig
 from generator.data import Orbit
 from generator.flow import schedule, visited
 from generator.grammar import sample_attributes
-from generator.latents import Guide, sample_clips, sizes_of
+from generator.latents import SIFTED_AT, Guide, sample_clips, sizes_of
 from generator.match import Matcher
 from generator.parts import Part, Scene, scene_of
 from generator.sample import generate
@@ -21,7 +21,7 @@ from generator.vae import VideoAutoencoder, encode_picture
 from generator.weights import load_model, model_path, save_model
 from generator_parts import REFERRING, tiny_dit, tiny_vae
 
-CONFIG = GenerateConfig(steps=4, num_frames=4, height=32, width=32, drafts=1)
+CONFIG = GenerateConfig(steps=4, num_frames=4, height=32, width=32, drafts=1, finished=64)
 
 
 def sampled(config: GenerateConfig = CONFIG, coarsest: int = 16, *, dit=None, **more) -> torch.Tensor:
@@ -103,6 +103,7 @@ def test_what_the_model_has_learnt_decides_and_the_large_clip_shows_what_the_sma
 
 def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
     """A matcher that likes dark views: of four drafts the darkest one is enlarged, of each caption."""
+    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
     clips, views = [], []
 
     def see(self, shown):
@@ -130,8 +131,36 @@ def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
     assert torch.equal(sampled(replace(CONFIG, drafts=4)), z)
 
 
+def test_drafts_that_promise_less_are_given_up_halfway(monkeypatch):
+    """A matcher that likes dark views: of six drafts of each caption the two darkest are finished, each time."""
+    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
+    views, batches = [], []
+
+    def see(self, shown):
+        views.append(shown)
+        return torch.cat([1 - shown.mean(dim=(1, 2, 3, 4))[:, None], torch.zeros(len(shown), 127)], dim=1)
+
+    monkeypatch.setattr(Matcher, "see", see)
+    monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
+    decode, decoded = VideoAutoencoder.decode, []
+    monkeypatch.setattr(VideoAutoencoder, "decode", lambda self, *args: decoded.append(args[0]) or decode(self, *args))
+    dit = tiny_dit()
+    dit.register_forward_pre_hook(lambda _, args: batches.append((len(args[0]), args[0].shape[-1])))
+    sampled(replace(CONFIG, drafts=6, finished=2, guidance=1.0), dit=dit)
+    halfway = sum(t > SIFTED_AT for t in schedule(CONFIG.steps, CONFIG.shift)[:-1].tolist())
+    small = [count for count, size in batches if size == 2]
+    assert small == [12] * halfway + [4] * (CONFIG.steps - halfway)
+    assert [len(z) for z in decoded] == [12, 4]
+    darkest = (-views[0].mean(dim=(1, 2, 3, 4))).view(2, 6).topk(2).indices.sort().values
+    kept = decoded[0].view(2, 6, *decoded[0].shape[1:])[torch.arange(2)[:, None], darkest]
+    ended = decoded[1].view(2, 2, *decoded[1].shape[1:])
+    away = (kept[:, :, None] - ended[:, None]).flatten(3).norm(dim=-1)  # what a draft was bound for is near what it is
+    assert away.argmin(1).tolist() == [[0, 1], [0, 1]]
+
+
 def test_between_equal_matches_the_verifier_decides(monkeypatch):
     """A verifier that likes dark views, of the captions whose attributes are wanted."""
+    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
     asked, views = [], []
 
     def see(self, shown):
@@ -144,7 +173,7 @@ def test_between_equal_matches_the_verifier_decides(monkeypatch):
 
     monkeypatch.setattr(Matcher, "see", see)
     monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
-    monkeypatch.setattr(latents, "sureness", likes_dark)
+    monkeypatch.setattr(worth, "sureness", likes_dark)
     clips = []
     encode = VideoAutoencoder.encode
     monkeypatch.setattr(VideoAutoencoder, "encode", lambda self, x, *args: clips.append(x) or encode(self, x, *args))

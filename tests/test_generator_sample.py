@@ -179,6 +179,19 @@ def test_guidance_is_the_line_through_both_velocities():
         torch.testing.assert_close(z, noise - v_null - scale * (v - v_null), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("guide", [Guide(1.0, 0.0, 1.0), Guide(4.0, 0.1, 0.9, emphasis=2.0)])
+@torch.no_grad()
+def test_clips_that_go_on_are_what_they_would_have_been(guide):
+    """Texts, contrasts and what guidance found so far stay with their clips."""
+    noise, condition = some_condition()
+    less = condition.text.flip(1), condition.text_mask
+    condition = replace(condition, contrasts=(less, less), is_less=torch.tensor([True, False, True]))
+    whole = sample_latents(tiny_dit(), noise, condition, guide, 8, 1.5)
+    kept = torch.tensor([2, 0])
+    some = sample_latents(tiny_dit(), noise, condition, guide, 8, 1.5, sift=(0.5, lambda _: kept))
+    torch.testing.assert_close(some, whole[kept], rtol=1e-4, atol=1e-4)
+
+
 def test_a_guide_is_on_within_its_times():
     guide = Guide(4.0, 0.1, 0.9)
     assert [guide.is_on(t) for t in (1.0, 0.9, 0.5, 0.1, 0.05)] == [False, True, True, True, False]
@@ -195,7 +208,8 @@ REFUSED = {
     "laid_from": (0.0, "above 0 and up to 1, not 0.0: try 0.5"),
     "fps": (0, "one frame a second, not 0: try 8"),
     "candidates": (0, "1 to 64 clips, not 0"),
-    "drafts": (0, "1 to 64 small clips, not 0: try 4"),
+    "drafts": (0, "1 to 64 small clips, not 0: try 16"),
+    "finished": (0, "At least one draft is finished, not 0: try 3"),
     "mends": (-1, "0 times or more, not -1"),
     "fov_deg": (120.0, "between 10 and 90 degrees, not at 120.0"),
     "start_deg": (400.0, "between -360 and 360 degrees, not at 400.0"),
