@@ -115,16 +115,20 @@ def multiply(counted: Counter, dtype: torch.dtype) -> None:
 
 
 def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
-    """Do what the autoencoder does in one sampling: decode at each size, all drafts and again those that are finished,
+    """Do what the autoencoder does in one sampling: glance at all drafts, decode at each size those that are finished,
     and encode what was enlarged."""
     frames, sizes = config.num_frames, sizes_of(config.height, config.width, coarsest)
-    drafts = config.drafts + (config.finished if config.finished < config.drafts else 0)
+    drafts = min(config.finished, config.drafts)
     with torch.inference_mode(), numbers(config):
         for level, (height, width) in enumerate(sizes):
-            clips = drafts if level == 0 < len(sizes) - 1 else 1
+            is_draft = level == 0 < len(sizes) - 1
+            clips = drafts if is_draft else 1
+            cells = vae.config.latent_channels, height // SPACE, width // SPACE
+            if is_draft and drafts < config.drafts:
+                vae.decode(torch.zeros(4 * config.drafts, 1, *cells))
             if level > 0:
                 vae.encode(torch.zeros(1, frames, vae.config.channels, height, width))
-            vae.decode(torch.zeros(clips, frames // TIME, vae.config.latent_channels, height // SPACE, width // SPACE))
+            vae.decode(torch.zeros(clips, frames // TIME, *cells))
 
 
 if __name__ == "__main__":

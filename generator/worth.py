@@ -26,9 +26,12 @@ def worth(
     captions: Sequence[str],
     wanted: Sequence[Attributes | None],
     encoder: TextEncoder,
-    orbit: Orbit,
+    orbit: Orbit | None,
 ) -> Float[Tensor, "b k"]:
-    """Return how well each caption's drafts show it, and the attributes of it that are `wanted`, as one solid."""
+    """Return how well each caption's drafts show it, and the attributes of it that are `wanted`, as one solid.
+
+    Drafts are whole clips of the orbit, or without it frames a quarter apart.
+    """
     matcher = load_matcher()  # on the CPU: it sees four small views of each
     views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
     seen = matcher.see(views).unflatten(0, drafts.shape[:2])
@@ -39,7 +42,8 @@ def worth(
             row += WEIGHT * sureness(shown, attributes)
         if attributes is None or (attributes.count == 1 and not attributes.relation):
             row -= APART * apart(clips[:, :, 3])
-        row += AGREEING * agreement(clips.float(), orbit).cpu()
+        if orbit is not None:
+            row += AGREEING * agreement(clips.float(), orbit).cpu()
     return found
 
 
