@@ -14,6 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Sift = tuple[float, Callable[[Tensor], Tensor]]
+"""A time, and a function that is told there what data each row is bound for and returns the numbers of some rows."""
+
 
 def sample_times(noise: Float[Tensor, " num"], shift: float = 1.0) -> Float[Tensor, " num"]:
     """Make normal noise training times of a logit-normal (arXiv:2403.03206, Eq. 19), moved towards noise by `shift`."""
@@ -60,13 +63,12 @@ def integrate(
     *,
     shift: float = 1.0,
     start: float = 1.0,
-    sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
+    sift: Sift | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Follow the flow from noise (t = 1) to data (t = 0), or from `start` on, where `noise` is what stands there.
 
-    Of the steps those are taken that lie below `start`. `sift` is a time, and a function that is told there what data
-    each row is bound for and returns the numbers of those that go on.
+    Of the steps those are taken that lie below `start`. From the time of `sift` on only the rows that it chooses go on.
 
     Two-step Adams-Bashforth on the uneven time grid: second order at one evaluation a step; the first step is Euler.
     `velocity(z, t)` returns dz/dt at time t.

@@ -19,7 +19,7 @@ from .condition import Condition, orbit_condition, orbit_rows
 from .config import GenerateConfig
 from .data import Orbit
 from .dit import OrbitDiT
-from .flow import integrate, visited
+from .flow import Sift, integrate, visited
 from .grammar import Attributes
 from .match import NUM_VIEWS
 from .parts import Scene, scene_of
@@ -158,7 +158,7 @@ class _Sampler:
         size: tuple[int, int],
         start: float = 1.0,
         smaller: Float[Tensor, "b f 5 _ _"] | None = None,
-        sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
+        sift: Sift | None = None,
     ) -> Float[Tensor, "b t c h8 w8"]:
         """Sample the latents of clips of a size: from noise, or from the time `start` up to which smaller ones are
         noised; all of them, or those that `sift` lets go on (see `integrate`)."""
@@ -314,7 +314,7 @@ def sample_latents(
     progress: Callable[[int, int], None] | None = None,
     held: tuple[Float[Tensor, "b t c h w"], Bool[Tensor, " t"]] | None = None,
     start: float = 1.0,
-    sift: tuple[float, Callable[[Tensor], Tensor]] | None = None,
+    sift: Sift | None = None,
 ) -> Float[Tensor, "n t c h w"]:
     """Integrate the flow from noise to latents.
 
@@ -323,7 +323,9 @@ def sample_latents(
     """
     velocity = _Velocity(dit, condition, guide)
     if held is None:
-        sift = sift and (sift[0], lambda data, choose=sift[1]: velocity.keep(choose(data)))
+        if sift is not None:
+            time, choose = sift
+            sift = time, lambda data: velocity.keep(choose(data))
         return integrate(velocity, noise, steps, shift=shift, start=start, sift=sift, progress=progress)
     straight, stays = noise - held[0], held[1][:, None, None, None]
     return integrate(
