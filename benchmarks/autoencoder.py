@@ -21,18 +21,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from generator.agreement import agreement
+from generator.condition import orbit_cameras, orbit_rows
 from generator.corpus import Corpus
-from generator.data import Orbit, Subject, draw_scene, make_clip, sample_orbit
+from generator.data import Orbit, Subject, decode_depth, draw_scene, make_clip, sample_orbit
 from generator.grammar import sample_attributes
+from generator.rays import orbit_radius
 from generator.train_vae import to_model, vae_scores
 from generator.weights import load_model, model_path
 
 NUM_FRAMES, SIZE = 24, 128
+COLOR_OFF, DEPTH_OFF = 0.1, 0.05
 
 
 def main() -> None:
@@ -54,9 +57,7 @@ def main() -> None:
             x = to_model(clip, torch.device("cpu"))
             with torch.no_grad():
                 y = vae.decode(vae.encode(x)).clamp(0, 1)
-            rows.append(
-                vae_scores(vae, x) | {"true_warp": float(agreement(x, orbit)), "warp": float(agreement(y, orbit))}
-            )
+            rows.append(vae_scores(vae, x) | {"true_warp": warped(x[0], orbit), "warp": warped(y[0], orbit)})
             pictures += [strip(x[0]), strip(y[0])] if len(pictures) < 12 else []
         print(f"{len(rows)} clips, {name}: {summary(rows)}", flush=True)
         if options.sheet:
@@ -90,6 +91,33 @@ def summary(rows: list[dict[str, float]]) -> str:
             parts.append(f"{name} {values.mean():.4f}")
     share = sum(row["warp"] for row in rows) / sum(row["true_warp"] for row in rows)
     return f"{', '.join(parts)}; warp-consistent pixels {100 * share:.1f} % of the truth's"
+
+
+def warped(channels: Float[Tensor, "f 5 h w"], orbit: Orbit) -> float:
+    """Return the share of a clip's warp-consistent pixels, from each frame to the next."""
+    num, _, height, width = channels.shape
+    c2w, K, _ = orbit_cameras(orbit_rows([orbit]), num, height, width)
+    c2w, K = c2w[0].float(), K[0].float()
+    depth = torch.from_numpy(decode_depth(channels[:, 4].numpy(), orbit_radius(orbit.fov_deg))).float()
+    v, u = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    rays = torch.stack([u, v, torch.ones_like(u)]).flatten(1)  # 3 n
+    rays = torch.linalg.solve(K, rays)
+    found = asked = 0
+    for i in range(num):
+        j = (i + 1) % num
+        covered = channels[i, 3].flatten() > 0.5
+        points = c2w[i, :3, :3] @ (rays[:, covered] * depth[i].flatten()[covered]) + c2w[i, :3, 3:]
+        local = c2w[j, :3, :3].T @ (points - c2w[j, :3, 3:])
+        place = K @ (local / local[2])
+        grid = torch.stack([2 * place[0] / width - 1, 2 * place[1] / height - 1], dim=1)[None, None]
+        beside = torch.cat([channels[j, :4], depth[j][None]])[None]
+        seen = F.grid_sample(beside, grid, align_corners=False)[0, :, 0]  # 5 n
+        own = channels[i, :3].flatten(1)[:, covered]
+        is_same = (seen[:3] - own).abs().mean(0) < COLOR_OFF
+        is_same &= (seen[4] - local[2]).abs() < DEPTH_OFF
+        found += int((is_same & (seen[3] > 0.5)).sum())
+        asked += int(covered.sum())
+    return found / max(asked, 1)
 
 
 def strip(channels: Float[Tensor, "f 5 h w"]) -> Float[Tensor, "h wide 3"]:

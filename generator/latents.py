@@ -107,7 +107,7 @@ def sample_clips(
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
     the size, as often as that fits. Of small clips `config.drafts` are begun for each caption, being cheap. The one
     goes on that the matcher finds nearest to it, that the verifier takes for the attributes that are `wanted`, and that
-    is of one piece in all frames; all but the `config.finished` likeliest are given up on the way. Of a scene of
+    is of one piece; all but the `config.finished` likeliest are given up on the way. Of a scene of
     several objects, one of `scenes` or what is `wanted`, each is drafted alone; laid together they go on from the time
     `config.laid_from`.
     No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture` is what the first
@@ -209,17 +209,17 @@ def _drafts(
     num, finished = sampler.config.drafts, min(sampler.config.finished, sampler.config.drafts)
     told, meant = ([each for each in of_all for _ in range(num)] for of_all in (texts, shown))
 
-    def best(clips: Float[Tensor, "n f 5 h w"], kept: int, orbit: Orbit | None = None) -> Int[Tensor, " n"]:
+    def best(clips: Float[Tensor, "n f 5 h w"], kept: int) -> Int[Tensor, " n"]:
         if len(clips) == kept * len(texts):
             return torch.arange(len(clips))
-        found = worth(clips.unflatten(0, (len(texts), -1)), texts, shown, sampler.encoder, orbit)
+        found = worth(clips.unflatten(0, (len(texts), -1)), texts, shown, sampler.encoder)
         likeliest = found.argsort(dim=1, descending=True, stable=True)[:, :kept].sort().values
         rows = likeliest + found.shape[1] * torch.arange(len(texts))[:, None]
         return rows.flatten()
 
     sift = None if finished == num else (SIFTED_AT, lambda z: best(sampler.glance(z), finished))
     clips = sampler.decode(sampler.draw(told, meant, size, sift=sift))
-    return clips[best(clips, 1, sampler.orbit)].split([len(of_scene) for of_scene in objects])
+    return clips[best(clips, 1)].split([len(of_scene) for of_scene in objects])
 
 
 def sizes_of(height: int, width: int, coarsest: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Which of several drafts is the best: it shows what was asked, in frames that agree, and is of one piece."""
+"""Which of several drafts is the best: it shows what was asked, and is of one piece."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from jaxtyping import Float
 from scipy import ndimage
 from torch import Tensor
 
-from .agreement import agreement
-from .data import Orbit
 from .grammar import Attributes
 from .match import load_matcher, quarters, text_features
 from .text import TextEncoder
 from .verify import WEIGHT, sureness
 
 APART = 0.5  # weight of the share of a thing that hangs in the air, against the matcher's cosine
-AGREEING = 0.5  # of the share of pixels that agree with the next frame
 
 
 def worth(
@@ -26,12 +23,9 @@ def worth(
     captions: Sequence[str],
     wanted: Sequence[Attributes | None],
     encoder: TextEncoder,
-    orbit: Orbit | None,
 ) -> Float[Tensor, "b k"]:
-    """Return how well each caption's drafts show it, and the attributes of it that are `wanted`, as one solid.
-
-    Drafts are whole clips of the orbit, or without it frames a quarter apart.
-    """
+    """Return how well each caption's drafts, whole clips or four frames a quarter apart, show it and the attributes of
+    it that are `wanted`."""
     matcher = load_matcher()  # on the CPU: it sees four small views of each
     views = quarters(drafts[..., :3, :, :].flatten(0, 1).float()).cpu()
     seen = matcher.see(views).unflatten(0, drafts.shape[:2])
@@ -42,8 +36,6 @@ def worth(
             row += WEIGHT * sureness(shown, attributes)
         if attributes is None or (attributes.count == 1 and not attributes.relation):
             row -= APART * apart(clips[:, :, 3])
-        if orbit is not None:
-            row += AGREEING * agreement(clips.float(), orbit).cpu()
     return found
 
 

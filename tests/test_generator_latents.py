@@ -104,7 +104,6 @@ def test_what_the_model_has_learnt_decides_and_the_large_clip_shows_what_the_sma
 def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
     """A matcher that likes dark views: of four drafts the darkest one is enlarged, of each caption."""
     monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
-    monkeypatch.setattr(worth, "agreement", lambda clips, orbit: torch.zeros(len(clips)))
     clips, views = [], []
 
     def see(self, shown):
@@ -135,7 +134,6 @@ def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
 def test_drafts_that_promise_less_are_given_up_halfway(monkeypatch):
     """A matcher that likes dark views: of six drafts of each caption the two darkest are finished, each time."""
     monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
-    monkeypatch.setattr(worth, "agreement", lambda clips, orbit: torch.zeros(len(clips)))
     views, batches = [], []
 
     def see(self, shown):
@@ -164,7 +162,6 @@ def test_drafts_that_promise_less_are_given_up_halfway(monkeypatch):
 def test_between_equal_matches_the_verifier_decides(monkeypatch):
     """A verifier that likes dark views, of the captions whose attributes are wanted."""
     monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
-    monkeypatch.setattr(worth, "agreement", lambda clips, orbit: torch.zeros(len(clips)))
     asked, views = [], []
 
     def see(self, shown):

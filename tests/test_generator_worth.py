@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 
-import generator.worth
-from generator.data import Orbit
 from generator.grammar import sample_attributes
 from generator.match import Matcher
 from generator.text import load_text_encoder
@@ -35,7 +33,6 @@ def test_the_share_is_that_of_the_mean_frame():
 
 
 def test_of_equal_drafts_that_of_one_piece_is_worth_more_but_not_where_there_are_several_things(monkeypatch):
-    monkeypatch.setattr(generator.worth, "agreement", lambda clips, orbit: torch.zeros(len(clips)))
     monkeypatch.setattr(Matcher, "see", lambda self, shown: torch.eye(128)[:1].expand(len(shown), -1))
     rng = np.random.default_rng(0)
     drawn = [sample_attributes(rng) for _ in range(40)]
@@ -46,7 +43,5 @@ def test_of_equal_drafts_that_of_one_piece_is_worth_more_but_not_where_there_are
     clips[:, :, :3] = 0.5
     wanted = [None, one, several]
     with torch.inference_mode():
-        found = worth(
-            clips.expand(3, *clips.shape), ["a mug", "a mug", "mugs"], wanted, load_text_encoder(), Orbit(15.0, 40.0)
-        )
+        found = worth(clips.expand(3, *clips.shape), ["a mug", "a mug", "mugs"], wanted, load_text_encoder())
     torch.testing.assert_close(found[:, 0] - found[:, 1], torch.tensor([APART / 2, APART / 2, 0.0]))
