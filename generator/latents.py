@@ -107,9 +107,8 @@ def sample_clips(
     it is sampled at the smallest size, enlarged, noised again up to `config.fine_from` and sampled from there at twice
     the size, as often as that fits. Of small clips `config.drafts` are begun for each caption, being cheap. The one
     goes on that the matcher finds nearest to it, that the verifier takes for the attributes that are `wanted`, and that
-    is of one piece; all but the `config.finished` likeliest are given up on the way. Of a scene of
-    several objects, one of `scenes` or what is `wanted`, each is drafted alone; laid together they go on from the time
-    `config.laid_from`.
+    is of one piece; all but the `config.finished` likeliest are given up on the way. Of a scene of several objects, one
+    of `scenes` or what is `wanted`, each is drafted alone; laid together they go on from the time `config.laid_from`.
     No clip becomes smaller than `coarsest` pixels, the least that the model has learnt. `picture` is what the first
     frame shows. On the encoder's device.
     """
