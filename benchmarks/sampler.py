@@ -29,6 +29,7 @@ from generator import dit, layers
 from generator.config import GenerateConfig
 from generator.formats import least_side
 from generator.latents import sizes_of
+from generator.match import NUM_VIEWS
 from generator.sample import generate, numbers
 from generator.stepper import cpu_multiplies_bf16
 from generator.vae import SPACE, TIME, VideoAutoencoder
@@ -125,7 +126,7 @@ def code(vae: VideoAutoencoder, config: GenerateConfig, coarsest: int) -> None:
             clips = drafts if is_draft else 1
             cells = vae.config.latent_channels, height // SPACE, width // SPACE
             if is_draft and drafts < config.drafts:
-                vae.decode(torch.zeros(4 * config.drafts, 1, *cells))
+                vae.decode(torch.zeros(NUM_VIEWS * config.drafts, 1, *cells))
             if level > 0:
                 vae.encode(torch.zeros(1, frames, vae.config.channels, height, width))
             vae.decode(torch.zeros(clips, frames // TIME, *cells))

@@ -6,7 +6,7 @@ The same orbits as rays.py makes, for many clips at once and on any device.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -41,11 +41,10 @@ class Condition:
         def some(x: Tensor | None) -> Tensor | None:
             return None if x is None else x[rows]
 
-        return Condition(
+        return replace(
+            self,
             text=self.text[rows],
             text_mask=self.text_mask[rows],
-            null_text=self.null_text,
-            null_mask=self.null_mask,
             rays=self.rays if len(self.rays) == 1 else self.rays[rows],
             angles=self.angles if len(self.angles) == 1 else self.angles[rows],
             reference=some(self.reference),

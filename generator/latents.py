@@ -350,7 +350,7 @@ class _Velocity:
         null = c.null_text.expand(b, -1, -1), c.null_mask.expand(b, -1)
         less, less_mask = (null, *c.contrasts)[turn]
         text, mask = torch.cat([c.text, less]), torch.cat([c.text_mask, less_mask])
-        rays, angles = (_twice(x.expand(b, *x.shape[1:])) for x in (c.rays, c.angles))
+        rays, angles = (x if len(x) == 1 else _twice(x) for x in (c.rays, c.angles))
         reference, given = (None if x is None else _twice(x) for x in (c.reference, c.given))
         v, v_less = self.dit(_twice(z), times, text, mask, rays, angles, reference, given).chunk(2)
         self.contrasts[turn] = v - v_less

@@ -101,10 +101,9 @@ def test_what_the_model_has_learnt_decides_and_the_large_clip_shows_what_the_sma
     assert made["small"][:, 3].mean() > 0.05
 
 
-def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
-    """A matcher that likes dark views: of four drafts the darkest one is enlarged, of each caption."""
-    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
-    clips, views = [], []
+def matcher_that_likes_dark(monkeypatch) -> list[torch.Tensor]:
+    """Let drafts be worth as much as they are dark; returns what the matcher will have seen."""
+    views: list[torch.Tensor] = []
 
     def see(self, shown):
         views.append(shown)
@@ -112,6 +111,13 @@ def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
 
     monkeypatch.setattr(Matcher, "see", see)
     monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
+    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
+    return views
+
+
+def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
+    """A matcher that likes dark views: of four drafts the darkest one is enlarged, of each caption."""
+    clips, views = [], matcher_that_likes_dark(monkeypatch)
     encode = VideoAutoencoder.encode
 
     def watched(self, shown, *args):
@@ -133,15 +139,7 @@ def test_the_draft_that_the_matcher_finds_nearest_goes_on(monkeypatch):
 
 def test_drafts_that_promise_less_are_given_up_halfway(monkeypatch):
     """A matcher that likes dark views: of six drafts of each caption the two darkest are finished, each time."""
-    monkeypatch.setattr(worth, "apart", lambda alpha: torch.zeros(len(alpha)))
-    views, batches = [], []
-
-    def see(self, shown):
-        views.append(shown)
-        return torch.cat([1 - shown.mean(dim=(1, 2, 3, 4))[:, None], torch.zeros(len(shown), 127)], dim=1)
-
-    monkeypatch.setattr(Matcher, "see", see)
-    monkeypatch.setattr(Matcher, "read", lambda self, features: torch.eye(128)[:1].expand(len(features), -1))
+    views, batches = matcher_that_likes_dark(monkeypatch), []
     decode, decoded = VideoAutoencoder.decode, []
     monkeypatch.setattr(VideoAutoencoder, "decode", lambda self, *args: decoded.append(args[0]) or decode(self, *args))
     dit = tiny_dit()
